@@ -1,0 +1,1 @@
+"""The demo: a small trainer that speaks sd-scripts options, and its pictures."""

@@ -1,0 +1,1 @@
+"""The checks a plan goes through, one module per subject."""

@@ -1,0 +1,1 @@
+"""What the user wrote: files, inheritance, names, overrides, and where each value came from."""
