@@ -1,0 +1,1 @@
+"""The demo trainer's parts, under the folder name that sd-scripts uses."""
