@@ -1,0 +1,317 @@
+"""The parser that a script would build, built with the real argparse: the rules are argparse's own.
+
+Values that are not known are held back from argparse and put on the action afterwards, as UNKNOWN.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from launcher.trainer.options import PRESENCE, Data, Option
+from launcher.trainer.static import pure
+from launcher.trainer.static.values import UNKNOWN, Bound, ClassValue, External, Function, Given, Method, Raised
+
+if TYPE_CHECKING:
+    from launcher.trainer.static.machine import Machine
+
+_FIELDS = ("nargs", "const", "default", "type", "choices", "required", "help")
+# Methods of a parser, a group or an action that are called for real: they touch nothing but the parser.
+FOLLOWED = frozenset(
+    "__init__ add_argument add_argument_group add_mutually_exclusive_group add_subparsers add_parser set_defaults "
+    "get_default register _add_action _remove_action _handle_conflict_resolve _add_container_actions".split()
+)
+# Methods that say nothing about what the parser accepts.
+_WITHOUT_EFFECT = frozenset(
+    "parse_args parse_known_args parse_intermixed_args parse_known_intermixed_args print_help print_usage "
+    "format_help format_usage error exit convert_arg_line_to_args".split()
+)
+_ARGPARSE_REFUSES = (argparse.ArgumentError, AttributeError, LookupError, TypeError, ValueError)
+_MISSING = object()
+STANDARD = sys.stdlib_module_names
+
+
+def derive(machine: Machine, made: ClassValue) -> None:
+    """Give a class of the checkout that derives from one of argparse's a real subclass, whose methods are only read."""
+    parents = tuple(base.real if isinstance(base, ClassValue) else base for base in made.bases)
+    if not any(isinstance(parent, type) and parent.__module__ in ("argparse", __name__) for parent in parents):
+        return
+    namespace: dict[str, Any] = {"__module__": __name__}
+    for name, value in made.scope.names.items():
+        if isinstance(value, Function):
+            namespace[name] = _followed(machine, value, returns=name != "__init__")
+    try:
+        made.real = type(made.__name__, tuple(parent for parent in parents if isinstance(parent, type)), namespace)
+    except TypeError:
+        return
+    machine.classes[made.real] = made
+
+
+def construct(machine: Machine, kind: type, given: Given, where: str) -> Any:
+    """A parser, group or action as its constructor makes it; UNKNOWN for anything else of argparse."""
+    if issubclass(kind, argparse.FileType):
+        return argparse.FileType()  # a type without a name, whatever its arguments
+    if not issubclass(kind, (argparse._ActionsContainer, argparse.Action)):
+        return UNKNOWN
+    arguments, keywords = given.arguments, dict(given.keywords)
+    if issubclass(kind, argparse.ArgumentParser):
+        keywords.pop("formatter_class", None)  # how help looks
+        if pure.is_unsure(keywords.get("parents")) or given.is_open:
+            machine.note(where, "what this parser is made with")
+        unsure = [name for name, value in keywords.items() if pure.is_unsure(value) and name != "argument_default"]
+        for name in unsure:
+            del keywords[name]
+    made = _really(machine, kind, arguments, keywords, where)
+    if isinstance(made, argparse.ArgumentParser):
+        machine.parsers.append(made)
+    return made
+
+
+def attribute(machine: Machine, value: Any, name: str, beyond: type | None = None) -> Any:
+    """What `value.name` stands for, where `value` is a parser, a group or an action; `beyond` as for `super()`."""
+    line = type(value).__mro__
+    for kind in line[line.index(beyond) + 1 :] if beyond in line else line:
+        made = machine.classes.get(kind)
+        if made is not None and name in made.scope.names:
+            found = made.scope.names[name]
+            return Bound(found, (value,)) if isinstance(found, Function) else found
+    if name in vars(value):
+        return vars(value)[name]
+    return Method(value, name, beyond) if callable(getattr(type(value), name, None)) else UNKNOWN
+
+
+def set_attribute(machine: Machine, target: Any, name: str, value: Any, where: str) -> None:
+    """`target.name = value`, where `target` is a parser, a group or an action."""
+    before = vars(target).get(name, _MISSING)
+    if machine.doubt and not pure.same(before, value):
+        if name in (*_FIELDS, "dest"):
+            value = UNKNOWN
+        else:
+            machine.note(where, f"whether `{name}` is changed here")
+            return
+    if name.startswith("__") or name in FOLLOWED:
+        machine.note(where, f"what the change of `{name}` does")
+        return
+    if name == "option_strings" and not (isinstance(value, list) and pure.is_plain(value)):
+        machine.note(where, f"the flags of `{getattr(target, 'dest', '')}`")
+        return
+    setattr(target, name, value)
+
+
+def call(machine: Machine, method: Method, given: Given, where: str) -> Any:
+    """A method of a parser, a group or an action."""
+    if method.name in _WITHOUT_EFFECT:
+        return UNKNOWN
+    if method.name == "add_argument":
+        return _add_argument(machine, method, given, where)
+    if method.name == "set_defaults":
+        return _set_defaults(machine, method, given, where)
+    removes = method.name in ("_remove_action", "_handle_conflict_resolve")
+    if method.name not in FOLLOWED or given.is_open or (removes and machine.doubt):
+        machine.note(where, f"what {given.text} does to the parser")
+        return UNKNOWN
+    return _really(machine, _native(method), given.arguments, dict(given.keywords), where)
+
+
+def options_of(machine: Machine, parser: argparse.ArgumentParser) -> tuple[Option, ...]:
+    """The options that a parser holds, without argparse's own `--help`."""
+    if id(parser._actions) in machine.spoiled:
+        machine.note("", "which options are removed again")
+    found = [_option(machine, each) for each in parser._actions if not isinstance(each, argparse._HelpAction)]
+    names = {option.name for option in found}
+    strays = (_option(machine, each) for each in machine.strays._actions if parser is not machine.strays)
+    return (*found, *(option for option in strays if option.name not in names))
+
+
+def _followed(machine: Machine, function: Function, *, returns: bool) -> Any:
+    def method(*arguments: Any, **keywords: Any) -> Any:
+        result = machine.call(function, arguments, keywords, machine.adding or function.scope.module.file)
+        return result if returns else None
+
+    return staticmethod(method) if function.kind == "staticmethod" else method
+
+
+def _native(method: Method) -> Any:
+    return getattr(method.receiver if method.beyond is None else super(method.beyond, method.receiver), method.name)
+
+
+def _really(machine: Machine, function: Any, arguments: Any, keywords: dict[str, Any], where: str) -> Any:
+    """Call argparse; what it refuses, the script would fail at."""
+    try:
+        result = function(*map(_real, arguments), **{name: _real(value) for name, value in keywords.items()})
+    except _ARGPARSE_REFUSES as error:
+        if machine.tries or machine.doubt:
+            raise Raised from error
+        machine.note(where, f"argparse refuses this: {error}")
+        return UNKNOWN
+    container = getattr(function, "__self__", result)
+    if isinstance(container, argparse._ActionsContainer):
+        for action in reversed(container._actions):
+            if id(action) in machine.added:
+                break
+            machine.remember(action, machine.adding or where)
+    return result
+
+
+def _real(value: Any) -> Any:
+    return value.real if isinstance(value, ClassValue) and value.real is not None else value
+
+
+def _add_argument(machine: Machine, method: Method, given: Given, where: str) -> Any:
+    container = method.receiver
+    flags = [flag for flag in given.arguments if isinstance(flag, str)]
+    keywords = dict(given.keywords)
+    if not flags and not isinstance(keywords.get("dest"), str):
+        machine.note(machine.adding or where, "the name of the option that is added here")
+        return UNKNOWN
+    unread = {"flags"} if len(flags) < len(given.arguments) else set()
+    later = _hold_back(keywords)
+    if given.is_open:
+        later |= {name: UNKNOWN for name in _FIELDS if name not in keywords}
+        unread.add("action")
+    if "action" in later:
+        unread.add("action")
+        later |= {name: UNKNOWN for name in ("nargs", "const", "default", "type") if name not in given.keywords}
+    if "dest" in later:
+        unread.add("name")
+    later.pop("action", None)
+    later.pop("dest", None)
+    if not flags[0].startswith(tuple(container.prefix_chars)) if flags else False:
+        keywords.pop("dest", None)
+
+    existing = next((container._option_string_actions[f] for f in flags if f in container._option_string_actions), None)
+    if existing is not None and (machine.doubt or machine.added[id(existing)].doubt):
+        # The other branch of something undecided added it too: what the two disagree on is not known.
+        apart = argparse.ArgumentParser(add_help=False, argument_default=container.argument_default)
+        apart._defaults = container._defaults
+        action = _really(machine, apart.add_argument, flags, keywords, where)
+        if isinstance(action, argparse.Action):
+            _put_back(machine, action, later, unread)
+            _merge(machine, existing, action)
+        return existing
+    action = _really(machine, _native(method), flags, keywords, where)
+    if isinstance(action, argparse.Action):
+        _put_back(machine, action, later, unread)
+        if container is machine.strays:
+            machine.added[id(action)].unread.add(PRESENCE)
+            machine.note(where, "which parser this option is added to")
+    return action
+
+
+def _hold_back(keywords: dict[str, Any]) -> dict[str, Any]:
+    """Take out of `keywords` what argparse cannot work with, and return it."""
+    keywords.pop("metavar", None)  # how help looks
+    if "choices" in keywords and keywords["choices"] is not None:
+        found = pure.items_of(keywords["choices"])
+        keywords["choices"] = UNKNOWN if found is None else found
+    if not isinstance(_real(keywords.get("action")), (str, type, type(None))):
+        keywords["action"] = UNKNOWN
+    later = {name: value for name, value in keywords.items() if pure.is_unsure(value) and name != "type"}
+    if keywords.get("type") is UNKNOWN:
+        later["type"] = UNKNOWN
+    if "nargs" in later and "const" in keywords:
+        later["const"] = keywords["const"]
+    if keywords.get("action") is not argparse.BooleanOptionalAction and "help" in keywords:
+        later["help"] = keywords["help"]  # newer versions refuse some texts that older ones take
+    for name in later:
+        del keywords[name]
+    return later
+
+
+def _put_back(machine: Machine, action: argparse.Action, later: dict[str, Any], unread: set[str]) -> None:
+    for name, value in later.items():
+        setattr(action, name, value)
+    known = machine.added.get(id(action))
+    if known is not None:
+        known.unread |= unread
+    else:
+        vars(action)["unread"] = unread
+
+
+def _merge(machine: Machine, existing: argparse.Action, other: argparse.Action) -> None:
+    known = machine.added[id(existing)]
+    known.unread |= vars(other).get("unread", set())
+    for name in _FIELDS:
+        before, now = getattr(existing, name), getattr(other, name)
+        if before is not now and not pure.same(before, now):
+            setattr(existing, name, UNKNOWN)
+    if list(existing.option_strings) != list(other.option_strings):
+        known.unread.add("flags")
+    if existing.dest != other.dest:
+        known.unread.add("name")
+    if type(existing) is not type(other):
+        known.unread.add("action")
+    known.doubt = min(known.doubt, machine.doubt)
+    machine.trace.append(id(existing))
+
+
+def _set_defaults(machine: Machine, method: Method, given: Given, where: str) -> Any:
+    container = method.receiver
+    if given.is_open:
+        machine.note(where, "which defaults are set here")
+        for action in container._actions:
+            action.default = UNKNOWN
+    for name, value in given.keywords.items():
+        actions = [action for action in container._actions if action.dest == name]
+        sure = not machine.doubt or pure.same(container._defaults.get(name, _MISSING), value)
+        container._defaults[name] = value if sure else UNKNOWN
+        for action in actions:
+            action.default = value if not machine.doubt or pure.same(action.default, value) else UNKNOWN
+    return None
+
+
+def _option(machine: Machine, action: argparse.Action) -> Option:
+    known = machine.added[id(action)]
+    unread = set(known.unread)
+    if known.doubt:
+        unread.add(PRESENCE)
+    values: dict[str, Any] = {name: _data(getattr(action, name), name, unread) for name in ("nargs", "const", "default")}
+    choices = action.choices
+    if choices is not None and choices is not UNKNOWN:
+        found = pure.items_of(choices)
+        choices = UNKNOWN if found is None else found  # type: ignore[assignment]
+    listed = _data(choices, "choices", unread) or None
+    return Option(
+        flags=tuple(action.option_strings),
+        name=_text(action.dest, "name", unread) or "",
+        action=type(action).__name__.strip("_"),
+        type=_type_name(action.type, unread),
+        choices=listed if isinstance(listed, tuple) else None,
+        required=_data(action.required, "required", unread) is True,
+        help=_text(action.help, "help", unread),
+        source=known.source,
+        unread=tuple(sorted(unread)),
+        **values,
+    )
+
+
+def _data(value: Any, name: str, unread: set[str]) -> Data:
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return tuple(_data(item, name, unread) for item in value)
+    unread.add(name)
+    return None
+
+
+def _text(value: Any, name: str, unread: set[str]) -> str | None:
+    if value is not None and not isinstance(value, str):
+        unread.add(name)
+        return None
+    return value
+
+
+def _type_name(value: Any, unread: set[str]) -> str | None:
+    if value is UNKNOWN:
+        unread.add("type")
+        return None
+    if isinstance(value, External):
+        if value.dotted.partition(".")[0] not in STANDARD:
+            unread.add("type")  # most likely its last name, but that is for whoever wrote it to say
+        return value.dotted.rpartition(".")[2]
+    if isinstance(value, Bound):
+        return None if value.is_partial else _type_name(value.function, unread)
+    if isinstance(value, Function) and value.decorator is not None:
+        unread.add("type")
+    return getattr(value, "__name__", None)
