@@ -14,9 +14,9 @@ _VARIABLE = re.compile(r"\$(?:\{(?P<braced>[^}]*)\}|(?P<plain>[A-Za-z_][A-Za-z0-
 _HUB_PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _LONGEST_HUB_ID = 96
 # The hub would allow these too, but who writes them means a file.
-_FILE_ENDINGS = tuple(
-    ".safetensors .ckpt .pt .pth .bin .sft .gguf .txt .json .jsonl .toml .yaml .yml .py .png .jpg .jpeg .webp".split()
-)
+_MODEL_ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".sft", ".gguf")
+_TEXT_ENDINGS = (".txt", ".json", ".jsonl", ".toml", ".yaml", ".yml", ".py")
+_IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def expand(text: str, base: Path, *, environ: Mapping[str, str] = os.environ, origin: Origin | None = None) -> str:
@@ -49,7 +49,7 @@ def looks_like_hub_id(text: str) -> bool:
         bool(slash)
         and len(text) <= _LONGEST_HUB_ID
         and all(_HUB_PART.fullmatch(part) and "--" not in part and ".." not in part for part in (owner, name))
-        and not name.lower().endswith(_FILE_ENDINGS)
+        and not name.lower().endswith(_MODEL_ENDINGS + _TEXT_ENDINGS + _IMAGE_ENDINGS)
     )
 
 

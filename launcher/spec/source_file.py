@@ -13,6 +13,7 @@ from launcher.spec.tree import refused
 
 SUFFIXES = (".toml", ".yaml", ".yml")
 LARGEST = 1024 * 1024
+LARGEST_YAML = 256 * 1024  # reading YAML takes many times as long
 
 _REASONS = {
     errno.EACCES: ("cannot be read: permission denied", "Give yourself the right to read it (chmod u+r)."),
@@ -36,20 +37,23 @@ def read_content(path: Path, label: str) -> bytes:
     """Read a spec file's bytes, without ever waiting on a pipe or touching a device.
 
     Raises KlError (spec refused) when there is no such file, it is not a regular one, it cannot be read, or it is
-    larger than 1 MiB.
+    larger than 1 MiB (YAML: 256 KiB).
     """
+    largest = LARGEST if path.suffix.lower() == ".toml" else LARGEST_YAML
     try:
         kind = path.stat().st_mode
         if not stat.S_ISREG(kind):
             raise _not_a_file(path, label, kind)
         # Should it become a pipe in between, O_NONBLOCK keeps the opening from waiting for a writer.
         with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-            content = file.read(LARGEST + 1)
+            content = file.read(largest + 1)
     except (OSError, ValueError) as error:
         raise _unreadable(path, label, error) from None
-    if len(content) > LARGEST:
+    if len(content) > largest:
         hint = "A spec is a short text; is this the right file?"
-        raise refused(f"The file is larger than {LARGEST // 1024} KiB.", label, hint=hint)
+        if largest == LARGEST_YAML:
+            hint += f" TOML may have {LARGEST // 1024} KiB."
+        raise refused(f"The file is larger than {largest // 1024} KiB.", label, hint=hint)
     return content
 
 

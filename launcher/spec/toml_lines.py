@@ -8,7 +8,9 @@ way when keys have thousands of parts or lists are nested thousands of times.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
 from launcher.base.errors import KlError
 from launcher.spec.toml_parser import loads
@@ -41,8 +43,16 @@ class _NotTomlError(Exception):
     """The text cannot be followed further; tomllib will say why."""
 
 
-def find_lines(text: str, label: str) -> dict[KeyPath, int]:
-    """Map the path of every key, table and list item to its line, counted from 1.
+@dataclass(frozen=True)
+class TomlLines:
+    """The line of every key, table and list item, counted from 1, and the first key or table that stands twice."""
+
+    lines: Mapping[KeyPath, int]
+    repeated: tuple[KeyPath, int] | None
+
+
+def find_lines(text: str, label: str) -> TomlLines:
+    """Find the line of every key.
 
     Tables that only a header or a dotted key implies stand where they are first named. Of a text that is not TOML
     the lines up to the fault are known. Raises KlError (spec refused) for more values or a deeper nesting than any
@@ -51,7 +61,7 @@ def find_lines(text: str, label: str) -> dict[KeyPath, int]:
     walk = _Walk(text, label)
     with suppress(_NotTomlError):
         walk.document()
-    return walk.lines
+    return TomlLines(walk.lines, walk.repeated)
 
 
 class _Walk:
@@ -62,6 +72,8 @@ class _Walk:
         self.label = label
         self.position = 0
         self.lines: dict[KeyPath, int] = {}
+        self.repeated: tuple[KeyPath, int] | None = None
+        self._defined: set[KeyPath] = set()  # what a second definition would repeat
         self._line = 1
         self._counted_to = 0
         self._list_lengths: dict[KeyPath, int] = {}
@@ -86,6 +98,9 @@ class _Walk:
             table = self._latest((*table, part))
             self._note(table, line)
         self._expect("]")
+        if table in self._defined:
+            self._repeat(table, line)
+        self._defined.add(table)
         return table
 
     def _list_header(self) -> KeyPath:
@@ -98,6 +113,8 @@ class _Walk:
             self._note(table, line)
         self._expect("]]")
         table = (*table, last)
+        if table in self._defined:
+            self._repeat(table, line)
         self._note(table, line)
         length = self._list_lengths.get(table, 0)
         self._list_lengths[table] = length + 1
@@ -111,9 +128,15 @@ class _Walk:
 
     def _key_value(self, table: KeyPath, depth: int) -> None:
         line = self._line_here()
-        for part in self._key():
+        *parents, last = self._key()
+        for part in parents:
             table = (*table, part)
             self._note(table, line)
+        table = (*table, last)
+        if table in self.lines:
+            self._repeat(table, line)
+        self._defined.add(table)
+        self._note(table, line)
         self._expect("=")
         self._value(table, depth)
 
@@ -184,6 +207,9 @@ class _Walk:
         self.lines.setdefault(path, line)
         if len(self.lines) > MOST_VALUES:
             raise too_many(self.label, line)
+
+    def _repeat(self, path: KeyPath, line: int) -> None:
+        self.repeated = self.repeated or (path, line)
 
     def _too_deep(self) -> KlError:
         return too_deep(self.label, self._line_here())

@@ -12,7 +12,7 @@ KeyPath = tuple[str | int, ...]
 
 # Far above any real spec, and low enough that a hostile or mistaken file is refused at once.
 DEEPEST = 32
-MOST_VALUES = 20_000
+MOST_VALUES = 10_000
 _LARGEST_INTEGER = 2**63
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from launcher.base.errors import KlError
-from launcher.spec.tree import DEEPEST, refused, too_deep
+from launcher.spec.tree import DEEPEST, MOST_VALUES, refused, too_deep, too_many
 
 
 @dataclass(eq=False)
@@ -56,6 +56,7 @@ def read_nodes(text: str, label: str) -> Node | None:
     text = text.replace("\r", "\n")
     line_ends = [i for i, c in enumerate(text) if c == "\n"]
     root: Node | None = None
+    count = 0
     open_nodes: list[ListNode | MappingNode] = []
     anchors: dict[str, Node] = {}
     for event in _events(text, label):
@@ -69,6 +70,9 @@ def read_nodes(text: str, label: str) -> Node | None:
         node = _node(kind, event, line, anchors, label)
         if node is None:
             continue
+        count += 1
+        if count > 2 * MOST_VALUES:  # a value in a mapping is two nodes
+            raise too_many(label, line)
         if kind == "AliasEvent" and any(node is parent for parent in open_nodes):
             raise refused(f"The alias *{event.anchor} stands inside its own anchor.", label, line, "Write it out.")
         if open_nodes:

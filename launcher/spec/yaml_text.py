@@ -38,7 +38,7 @@ def parse_yaml(text: str, label: str) -> Tree:
 
 
 class _Build:
-    """Turns nodes into values. Aliases are expanded where they stand, so what comes out is counted, not what goes in."""
+    """Turns nodes into values. Aliases are expanded, so what comes out is counted, not what goes in."""
 
     def __init__(self, label: str) -> None:
         self.label = label
