@@ -23,7 +23,7 @@ def load(folder: Path, root: Path, name: str) -> ScriptOptions | None:
 
 
 def save(folder: Path, name: str, read: ScriptOptions, seen: Mapping[str, str | None]) -> None:
-    """Keep a reading. Two processes may do so at once: each writes a whole file. A folder that cannot be written is fine."""
+    """Keep a reading. Two processes may do so at once: each writes a whole file. An unwritable folder is no error."""
     kept: dict[str, Any] = {"read": to_json(read), "seen": dict(seen)}
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
@@ -32,7 +31,7 @@ def open_checkout(path: Path) -> Checkout:
     """
     folder = path.expanduser()
     try:
-        names = sorted(os.listdir(folder))
+        names = sorted(entry.name for entry in folder.iterdir())
     except FileNotFoundError:
         raise _not_ready(f"there is no folder {folder}", folder) from None
     except NotADirectoryError:
@@ -71,8 +70,8 @@ def _is_training_script(path: Path) -> bool:
     if path.suffix != ".py" or not ("train" in path.stem or path.stem == "fine_tune"):
         return False
     try:
-        # `train_controlnet.py` takes its `setup_parser` from another script, so the word is enough.
-        return path.is_file() and b"setup_parser" in path.read_bytes()
+        # `train_controlnet.py` takes its `setup_parser` from another script, and before v0.5.4 there was none.
+        return path.is_file() and any(word in path.read_bytes() for word in (b"setup_parser", b"ArgumentParser"))
     except OSError:
         return False
 

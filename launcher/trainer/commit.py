@@ -1,4 +1,4 @@
-"""The commit a git working tree stands at, read from its files: starting git would cost more than the rest of a check."""
+"""The commit a git working tree stands at, read from its files: starting git would cost more than a whole check."""
 
 from __future__ import annotations
 

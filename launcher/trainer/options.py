@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Union
 
-Scalar = Union[str, int, float, bool, None]
-Data = Union[Scalar, tuple["Data", ...]]
+Scalar = str | int | float | bool | None
+Data = Union[Scalar, tuple["Data", ...]]  # noqa: UP007 - `|` does not take a name that is still to come
 
 PRESENCE = "presence"  # in `Option.unread`: whether the script adds this option at all depends on something unreadable
 

@@ -49,7 +49,7 @@ def call_expression(machine: Machine, node: ast.Call, scope: Scope) -> Any:
         machine.adding = None
 
 
-def call(machine: Machine, callee: Any, given: Given, where: str) -> Any:
+def call(machine: Machine, callee: Any, given: Given, where: str) -> Any:  # noqa: PLR0911 - one for each kind
     """What calling `callee` gives, or UNKNOWN; a parser that is handed to something unknown is noted."""
     if isinstance(callee, Function):
         return _run(machine, callee, given, where)
@@ -228,7 +228,8 @@ def _instance(machine: Machine, owner: ClassValue, given: Given, where: str) -> 
 def _method(machine: Machine, method: Method, given: Given, where: str) -> Any:
     if isinstance(method.receiver, (argparse._ActionsContainer, argparse.Action)):
         return mirror.call(machine, method, given, where)
-    if pure.changes(method.receiver, method.name) and (machine.doubt or given.is_open or UNKNOWN in given.arguments[:-1]):
+    unsettled = machine.doubt or given.is_open or UNKNOWN in given.arguments[:-1]
+    if unsettled and pure.changes(method.receiver, method.name):
         machine.spoil(method.receiver)
         return UNKNOWN
     if given.is_open:
@@ -236,7 +237,9 @@ def _method(machine: Machine, method: Method, given: Given, where: str) -> Any:
     return pure.call_method(method.receiver, method.name, given.arguments, given.keywords)
 
 
-def _external(machine: Machine, callee: External, given: Given, where: str) -> Any:
+def _external(  # noqa: PLR0911 - one for each function known
+    machine: Machine, callee: External, given: Given, where: str
+) -> Any:
     if callee.dotted in _ENDS:
         if machine.doubt or machine.tries:
             raise Raised
@@ -271,11 +274,11 @@ def _special_isinstance(machine: Machine, given: Given, where: str) -> Any:
     if len(given.arguments) != 2:
         return UNKNOWN
     value, kinds = given.arguments
-    reals = [kind.real if isinstance(kind, ClassValue) else kind for kind in (kinds if isinstance(kinds, tuple) else (kinds,))]
+    listed = kinds if isinstance(kinds, tuple) else (kinds,)
+    reals = [kind.real if isinstance(kind, ClassValue) else kind for kind in listed]
+    types = tuple(real for real in reals if isinstance(real, type))
     known = pure.is_plain(value) or isinstance(value, (argparse._ActionsContainer, argparse.Action))
-    if not known or not all(isinstance(real, type) for real in reals):
-        return UNKNOWN
-    return isinstance(value, tuple(reals))
+    return isinstance(value, types) if known and len(types) == len(reals) else UNKNOWN
 
 
 def _special_getattr(machine: Machine, given: Given, where: str) -> Any:

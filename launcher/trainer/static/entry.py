@@ -8,7 +8,7 @@ from launcher.trainer.options import ScriptOptions
 from launcher.trainer.static import mirror
 from launcher.trainer.static.machine import Machine
 from launcher.trainer.static.sources import Sources
-from launcher.trainer.static.values import UNKNOWN, Raised, TooLong
+from launcher.trainer.static.values import UNKNOWN, Asked, Raised, TooLong
 
 
 def read(sources: Sources, file: str, function: str) -> ScriptOptions:
@@ -22,8 +22,7 @@ def read(sources: Sources, file: str, function: str) -> ScriptOptions:
 def _parser(machine: Machine, file: str, function: str) -> argparse.ArgumentParser | None:
     module = machine.module_of_file(file)
     if function not in module.scope.names:
-        machine.note(file, f"there is no `{function}` here")
-        return None
+        return _parser_at_start(machine, file, function)
     result = UNKNOWN
     try:
         result = machine.call(machine.settled(module.scope.names[function]), (), {}, file)
@@ -36,4 +35,19 @@ def _parser(machine: Machine, file: str, function: str) -> argparse.ArgumentPars
     if isinstance(result, argparse.ArgumentParser):
         return result
     machine.note(file, f"what `{function}` returns")
+    return _fullest(machine)
+
+
+def _parser_at_start(machine: Machine, file: str, function: str) -> argparse.ArgumentParser | None:
+    """Before v0.5.4 sd-scripts had no `setup_parser`: the parser was built where the script starts."""
+    try:
+        machine.start(file)
+    except Asked as asked:
+        if isinstance(asked.parser, argparse.ArgumentParser):
+            return asked.parser
+    machine.note(file, f"there is no `{function}` here, and no parser is asked for arguments where the script starts")
+    return _fullest(machine)
+
+
+def _fullest(machine: Machine) -> argparse.ArgumentParser | None:
     return max(machine.parsers, key=lambda parser: len(parser._actions), default=None)

@@ -29,6 +29,7 @@ from launcher.trainer.static.values import (
 MOST_STEPS = 600_000  # expressions worked out in one reading; sd-scripts needs about 10,000
 MOST_STEPS_AT_IMPORT = 20_000  # the same, for one statement at the top of a module
 
+
 @dataclass(eq=False)
 class Added:
     """What is known of an action of a parser beside the action itself."""
@@ -55,6 +56,7 @@ class Machine:
         self.journals: list[dict[tuple[int, str], tuple[Scope, Any]]] = []
         self.added: dict[int, Added] = {}  # by the action's id
         self.trace: list[int] = []  # ids of actions, in the order they were added or added again
+        self.starting = False  # whether a script is followed as it is when it is started
         self.adding: str | None = None  # where the outermost `add_argument` call under way stands
         self.classes: dict[type, ClassValue] = {}  # the class of the checkout behind each made subclass of argparse's
         self.parsers: list[argparse.ArgumentParser] = []
@@ -154,14 +156,20 @@ class Machine:
 
     def module_of_file(self, file: str) -> Module:
         """The module that a file is, whether or not it could be imported by name."""
-        dotted, is_package = dotted_name(file)
-        module = Module(dotted, file, is_package)
+        module = Module(*dotted_name(file))
         self._load(module, file)
         return module
 
+    def start(self, file: str) -> None:
+        """Follow a file as it is when it is started, to where it asks a parser for its arguments: Asked is raised."""
+        self.starting = True
+        module = Module(*dotted_name(file))
+        module.scope.names["__name__"] = "__main__"
+        self._load(module, file)
+
     def _load(self, module: Module, file: str | None) -> None:
         self.modules[module.dotted] = module  # before its body: modules may import one another
-        module.scope.names["__name__"] = module.dotted
+        module.scope.names.setdefault("__name__", module.dotted)
         if file is None:
             return
         tree = self.sources.parse(file)
@@ -193,7 +201,8 @@ class Machine:
     def fork(self, branches: Sequence[Callable[[], Outcome]], scope: Scope, where: str, question: str) -> Outcome:
         """Follow every branch from the same start, and keep what they agree on.
 
-        A name that ends differently becomes UNKNOWN. An option is kept whichever branch adds it, in doubt unless all do.
+        A name that ends differently becomes UNKNOWN. An option is kept whichever branch adds it, in doubt unless
+        all do.
         A branch that ends in an exception is not taken: the parser would not come to be.
         """
         level = self.doubt

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.trainer.options import PRESENCE, Data, Option
 from launcher.trainer.static import pure
-from launcher.trainer.static.values import UNKNOWN, Bound, ClassValue, External, Function, Given, Method, Raised
+from launcher.trainer.static.values import UNKNOWN, Asked, Bound, ClassValue, External, Function, Given, Method, Raised
 
 if TYPE_CHECKING:
     from launcher.trainer.static.machine import Machine
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 _FIELDS = ("nargs", "const", "default", "type", "choices", "required", "help")
 # Methods of a parser, a group or an action that are called for real: they touch nothing but the parser.
 FOLLOWED = frozenset(
-    "__init__ add_argument add_argument_group add_mutually_exclusive_group add_subparsers add_parser set_defaults "
-    "get_default register _add_action _remove_action _handle_conflict_resolve _add_container_actions".split()
+    {"__init__", "add_argument", "add_argument_group", "add_mutually_exclusive_group", "add_subparsers", "add_parser"}
+    | {"set_defaults", "get_default", "register"}
+    | {"_add_action", "_remove_action", "_handle_conflict_resolve", "_add_container_actions"}
 )
 # Methods that say nothing about what the parser accepts.
 _WITHOUT_EFFECT = frozenset(
-    "parse_args parse_known_args parse_intermixed_args parse_known_intermixed_args print_help print_usage "
-    "format_help format_usage error exit convert_arg_line_to_args".split()
+    {"parse_args", "parse_known_args", "parse_intermixed_args", "parse_known_intermixed_args", "error", "exit"}
+    | {"print_help", "print_usage", "format_help", "format_usage", "convert_arg_line_to_args"}
 )
 _ARGPARSE_REFUSES = (argparse.ArgumentError, AttributeError, LookupError, TypeError, ValueError)
 _MISSING = object()
@@ -101,6 +102,8 @@ def set_attribute(machine: Machine, target: Any, name: str, value: Any, where: s
 
 def call(machine: Machine, method: Method, given: Given, where: str) -> Any:
     """A method of a parser, a group or an action."""
+    if machine.starting and method.name in ("parse_args", "parse_known_args"):
+        raise Asked(method.receiver)
     if method.name in _WITHOUT_EFFECT:
         return UNKNOWN
     if method.name == "add_argument":
@@ -266,12 +269,11 @@ def _option(machine: Machine, action: argparse.Action) -> Option:
     unread = set(known.unread)
     if known.doubt:
         unread.add(PRESENCE)
-    values: dict[str, Any] = {name: _data(getattr(action, name), name, unread) for name in ("nargs", "const", "default")}
-    choices = action.choices
+    values: dict[str, Any] = {name: _data(vars(action)[name], name, unread) for name in ("nargs", "const", "default")}
+    choices: Any = action.choices
     if choices is not None and choices is not UNKNOWN:
-        found = pure.items_of(choices)
-        choices = UNKNOWN if found is None else found  # type: ignore[assignment]
-    listed = _data(choices, "choices", unread) or None
+        choices = pure.items_of(choices) or (None if not choices else UNKNOWN)
+    listed = _data(choices, "choices", unread)
     return Option(
         flags=tuple(action.option_strings),
         name=_text(action.dest, "name", unread) or "",

@@ -29,7 +29,7 @@ def of_argparse(name: str) -> Any:
     return value if isinstance(value, (type, str)) else UNKNOWN
 
 
-def attribute(machine: Machine, value: Any, name: str) -> Any:
+def attribute(machine: Machine, value: Any, name: str) -> Any:  # noqa: PLR0911 - one for each kind
     """What `value.name` stands for, or UNKNOWN."""
     if isinstance(value, Module):
         return machine.attribute_of(value, name)

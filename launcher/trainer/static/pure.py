@@ -8,6 +8,7 @@ import logging
 import math
 import operator
 import os.path
+import re
 import string
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -25,8 +26,11 @@ BUILTIN_TYPES: Mapping[str, type] = {
 # Functions that need nothing but plain data.
 _PURE: Mapping[str, Callable[..., Any]] = {
     function.__name__: function
-    for function in (abs, all, any, ascii, bin, chr, divmod, format, hex, max, min, oct, ord, pow, repr, round)
-    + (sorted, str, int, float, bool, sum, complex, frozenset, set)
+    for functions in (
+        (abs, all, any, ascii, bin, chr, divmod, format, hex, max, min, oct, ord, pow, repr, round, sorted, sum),
+        (str, int, float, bool, complex, frozenset, set),
+    )
+    for function in functions
 }
 # Functions that only regroup what they are given, whatever that is.
 _STRUCTURAL: Mapping[str, Callable[..., Any]] = {
@@ -37,7 +41,7 @@ _STRUCTURAL: Mapping[str, Callable[..., Any]] = {
     "range": range,
     "reversed": lambda items: list(reversed(items)),
     "tuple": tuple,
-    "zip": lambda *given, **_: list(zip(*given)),  # noqa: B905 - `strict` only refuses
+    "zip": lambda *given, **named: list(zip(*given, **named)),
 }
 BUILTIN_FUNCTIONS = frozenset(_PURE) | frozenset(_STRUCTURAL)
 # Functions of the standard library that need nothing but plain data.
@@ -51,9 +55,10 @@ _LIBRARY: Mapping[str, Callable[..., Any]] = {
 }
 _CONSTANTS = {"math": math, "string": string, "logging": logging}
 _CHANGING = frozenset(
-    "append extend insert remove pop clear sort reverse update setdefault popitem add discard".split()
+    {"append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse"}
+    | {"update", "setdefault", "popitem", "add", "discard"}
 )
-_STRUCTURAL_METHODS = _CHANGING | frozenset("keys values items get copy index count".split())
+_STRUCTURAL_METHODS = _CHANGING | {"keys", "values", "items", "get", "copy", "index", "count"}
 _OPERATORS: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -124,10 +129,12 @@ def items_of(value: Any) -> list[Any] | None:
     return None
 
 
-def binary(kind: type[ast.AST], left: Any, right: Any) -> Any:
+def binary(kind: type[ast.AST], left: Any, right: Any) -> Any:  # noqa: PLR0911 - one for each danger
     """`left` and `right` joined by an arithmetic operator, or UNKNOWN."""
     if kind is ast.Add and isinstance(left, (list, tuple)) and type(left) is type(right):
-        return left + right if len(left) + len(right) <= LARGEST else UNKNOWN  # whatever is in them
+        return (
+            UNKNOWN if len(left) + len(right) > LARGEST else _guarded(operator.add, left, right)
+        )  # whatever they hold
     if kind not in _OPERATORS or not (is_plain(left) and is_plain(right)):
         return UNKNOWN
     if kind is ast.Add and isinstance(left, str) and isinstance(right, str) and len(left) + len(right) > LARGEST:
@@ -167,7 +174,9 @@ def call_builtin(name: str, arguments: Sequence[Any], keywords: Mapping[str, Any
     return _guarded(_PURE[name], *arguments, **keywords)
 
 
-def call_method(receiver: Any, name: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+def call_method(  # noqa: PLR0911 - one for each danger
+    receiver: Any, name: str, arguments: Sequence[Any], keywords: Mapping[str, Any]
+) -> Any:
     """A method of plain data called for real, where it is safe to; else UNKNOWN."""
     if name.startswith("_"):
         return UNKNOWN
@@ -182,7 +191,7 @@ def call_method(receiver: Any, name: str, arguments: Sequence[Any], keywords: Ma
         return UNKNOWN
     if name in ("center", "ljust", "rjust", "zfill", "expandtabs") and not _is_modest(arguments[:1], LARGEST):
         return UNKNOWN
-    if name in ("join", "replace") and any(len(part) > 10_000 for part in (receiver, *arguments) if hasattr(part, "__len__")):
+    if name in ("join", "replace") and any(len(part) > 10_000 for part in (receiver, *arguments[:2])):
         return UNKNOWN
     if name in ("format", "format_map") and not _modest_format(receiver):
         return UNKNOWN
@@ -212,8 +221,8 @@ def formatted(value: Any, conversion: int, spec: str) -> Any:
     """One `{value!conversion:spec}` of an f-string, or UNKNOWN."""
     if not is_plain(value) or isinstance(value, (set, frozenset)) or not _modest_format(spec):
         return UNKNOWN
-    converted = {ord("s"): str, ord("r"): repr, ord("a"): ascii}.get(conversion, lambda same: same)(value)
-    return _guarded(format, converted, spec)
+    convert: Any = {ord("s"): str, ord("r"): repr, ord("a"): ascii}.get(conversion)
+    return _guarded(format, value if convert is None else convert(value), spec)
 
 
 def subscript(value: Any, key: Any) -> Any:
@@ -254,4 +263,4 @@ def _modest_product(left: Any, right: Any) -> bool:
 def _modest_format(spec: Any) -> bool:
     """No width or precision of more than four digits."""
     text = str(spec)
-    return not any(text[place : place + 5].isdigit() and len(text[place : place + 5]) == 5 for place in range(len(text)))
+    return re.search(r"[0-9]{5}", text) is None

@@ -77,10 +77,10 @@ def unchanged(root: Path, seen: dict[str, str | None]) -> bool:
     return True
 
 
-def dotted_name(file: str) -> tuple[str, bool]:
-    """The name a file is imported by, and whether it is a package."""
+def dotted_name(file: str) -> tuple[str, str, bool]:
+    """The name a file is imported by, the file, and whether it is a package."""
     parts = PurePosixPath(file).with_suffix("").parts
-    return (".".join(parts[:-1]), True) if parts[-1] == "__init__" else (".".join(parts), False)
+    return (".".join(parts[:-1]), file, True) if parts[-1] == "__init__" else (".".join(parts), file, False)
 
 
 def _content(path: Path) -> bytes | None:

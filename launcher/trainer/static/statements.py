@@ -357,7 +357,8 @@ def _import_from(machine: Machine, node: ast.ImportFrom, scope: Scope) -> Outcom
         if name.name != "*":
             machine.bind(scope, name.asname or name.name, Imported(dotted, name.name))
         elif (module := machine.module(dotted)) is not None:
-            public = module.scope.names.get("__all__", [each for each in module.scope.names if not each.startswith("_")])
+            names = module.scope.names
+            public = names.get("__all__", [each for each in names if not each.startswith("_")])
             for each in public if isinstance(public, (list, tuple)) else ():
                 if each in module.scope.names:
                     machine.bind(scope, each, module.scope.names[each])

@@ -5,15 +5,22 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional
-
+from typing import Any
 
 # How a block of statements ends: None (at its end), "return", "break", "continue" or "raise".
-Outcome = Optional[str]
+Outcome = str | None
 
 
 class TooLong(Exception):  # noqa: N818 - not an error of anybody
     """The source asks for more work than any option list is worth."""
+
+
+class Asked(Exception):  # noqa: N818 - where a script that is started turns from building its parser to using it
+    """The script asks this parser for its arguments."""
+
+    def __init__(self, parser: Any) -> None:
+        super().__init__(parser)
+        self.parser = parser
 
 
 class Raised(Exception):  # noqa: N818 - the script's, not ours
