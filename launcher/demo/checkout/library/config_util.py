@@ -131,7 +131,7 @@ def _subsets_of_folder(folder: Path) -> list[dict[str, Any]]:
     return subsets
 
 
-def _resolution(value: object) -> tuple[int, int]:
+def _resolution(value: Any) -> tuple[int, int]:
     if value is None:
         raise ValueError("resolution is required")
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]

@@ -1,8 +1,4 @@
-"""What is written to the output folder, under which names, and which of it is removed again.
-
-Checkpoints and states share their numbers but not their retention, exactly as in sd-scripts: `save_last_n_epochs`
-counts checkpoints, `save_last_n_steps` is a window in steps.
-"""
+"""Writes checkpoints and states, and removes those that are no longer to be kept."""
 
 from __future__ import annotations
 
@@ -17,6 +13,8 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
+from library.file_names import epoch_name, epoch_to_remove, last_name, step_name, step_to_remove
+
 logger = logging.getLogger(__name__)
 
 PRECISIONS = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -26,35 +24,6 @@ MINIMUM_METADATA = frozenset(
         "ss_network_args",
     }
 )  # fmt: skip
-
-
-def step_name(args: argparse.Namespace, step: int) -> str:
-    return f"{args.output_name or 'at'}-step{step:08d}"
-
-
-def epoch_name(args: argparse.Namespace, epoch: int) -> str:
-    return f"{args.output_name or 'epoch'}-{epoch:06d}"
-
-
-def last_name(args: argparse.Namespace) -> str:
-    return args.output_name or "last"
-
-
-def step_to_remove(step: int, every: int, window: int | None) -> int | None:
-    """The step whose checkpoint falls out of the window of the last `window` steps."""
-    if window is None:
-        return None
-    oldest = step - window - 1
-    oldest -= oldest % every
-    return oldest if oldest >= 0 else None
-
-
-def epoch_to_remove(epoch: int, every: int, count: int | None) -> int | None:
-    """The epoch whose checkpoint is one too many."""
-    if count is None:
-        return None
-    oldest = epoch - every * count
-    return oldest if oldest >= 0 else None
 
 
 class Output:
