@@ -175,9 +175,9 @@ def differences(read: ScriptOptions, truth: Sequence[dict[str, Any]]) -> list[st
     found += [f"{name}: extra" for name in our_names if name not in true_names]
     if not found and our_names != true_names:
         found.append("the order differs")
-    by_name = {entry["name"]: entry for entry in ours}
-    for entry in truth:
-        mine = by_name.get(entry["name"], entry)
+    by_name = {entry["name"]: entry for entry in ours}  # where nothing is missing or extra, the order tells two apart
+    for place, entry in enumerate(truth):
+        mine = ours[place] if our_names == true_names else by_name.get(entry["name"], entry)
         for name in FIELDS:
             # `==` alone would take 1, 1.0 and true for one.
             if json.dumps(mine[name]) != json.dumps(entry[name]):
@@ -212,11 +212,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("clone", type=Path)
     parser.add_argument("revisions", nargs="*")
-    parser.add_argument("--all-tags-from", metavar="TAG", help="this tag and all newer ones, before the revisions given")
+    parser.add_argument(
+        "--all-tags-from", metavar="TAG", help="this tag and all newer ones, before the revisions given"
+    )
     parser.add_argument("--imports", choices=("stub", "real"), default="stub")
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--jobs", type=int, default=2)
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     revisions = list(given.revisions)
     if given.all_tags_from:
         tags = _git(given.clone, "tag", "--sort=version:refname").decode().split()
