@@ -9,6 +9,7 @@ from launcher.base.errors import ExitCode, KlError
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting, Value
 from launcher.spec.names import RunName
+from launcher.spec.tree import trouble_with
 
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
@@ -54,8 +55,9 @@ def is_debug(environ: Mapping[str, str]) -> bool:
 
 
 def _setting(table: tuple[str, ...], key: str, value: Value, variable: str) -> Setting:
-    if isinstance(value, str) and not value.isprintable():
-        raise _refused(variable, value, "has characters that cannot be shown", "Write it in printable UTF-8.")
+    trouble = trouble_with(value) if isinstance(value, str) else None
+    if trouble:
+        raise _refused(variable, str(value), f"cannot be used: {trouble}", "Write it in UTF-8.")
     return Setting(table, key, value, Origin(Source.ENVIRONMENT, variable))
 
 
@@ -75,4 +77,4 @@ def _yes_or_no(variable: str, text: str) -> bool:
 
 
 def _refused(variable: str, text: str, why: str, hint: str) -> KlError:
-    return KlError(f"{variable}={text!r} {why}.", code=ExitCode.USAGE, where=variable, hint=hint)
+    return KlError(f"{variable}={text!r} {why.removesuffix('.')}.", code=ExitCode.USAGE, where=variable, hint=hint)

@@ -58,7 +58,9 @@ def spec_in(folder: Path, stem: str, *, code: ExitCode, skip: Path | None = None
     """
     candidates = [folder / f"{stem}{suffix}" for suffix in SUFFIXES]
     # lexists: a broken link is there, and reading it will say what is wrong with it.
-    found = [path for path in candidates if os.path.lexists(path) and not os.path.isdir(path) and path != skip]  # noqa: PTH112
+    found = [path for path in candidates if os.path.lexists(path) and not os.path.isdir(path)]  # noqa: PTH112
+    if skip:
+        found = [path for path in found if os.path.realpath(path) != os.path.realpath(skip)]
     if len(found) > 1:
         names = " and ".join(path.name for path in found)
         raise KlError(

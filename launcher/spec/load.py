@@ -106,7 +106,7 @@ def _read(path: Path, label: str | None, parent: Parent) -> Document:
     try:
         return read_settings(path, source=Source.TEMPLATE, label=label)
     except KlError as error:
-        if path.is_file():
+        if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for what cannot be looked at
             raise
         # Nothing to point at in a file that is not there: point at who asks for it.
         raise _refused(parent, error.message, error.hint) from None

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from unicodedata import category
 
 from launcher.base.errors import KlError
 from launcher.base.nearest import nearest
@@ -30,7 +31,8 @@ def file_label(path: Path) -> str:
         if folder and folder != "/" and text.startswith(folder.rstrip("/") + "/"):
             text = prefix + text[len(folder.rstrip("/")) + 1 :]
             break
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    # Control characters, and bytes that are no UTF-8, would garble the terminal or could not be printed at all.
+    return "".join(c if category(c)[0] != "C" else c.encode("unicode_escape").decode() for c in text)
 
 
 def read_content(path: Path, label: str) -> bytes:

@@ -122,8 +122,6 @@ def _events(text: str, label: str) -> Iterator[Any]:
 
     try:
         yield from YAML(typ="safe", pure=True).parse(text)
-    except KlError:
-        raise
     except Exception as error:
         # Text that is not YAML makes the parser raise more than its own errors (ValueError, IndexError, …).
         raise _broken(error, text, label) from None
