@@ -26,8 +26,9 @@ _REASONS = {
 
 def file_label(path: Path) -> str:
     """The file as a person would name it: relative to the current folder, else with ~; safe to print."""
-    text = os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links and show another name
-    for folder, prefix in ((_current_folder(), ""), (os.path.expanduser("~"), "~/")):  # noqa: PTH111
+    here = _current_folder()
+    text = os.path.normpath(os.path.join(here, path))  # noqa: PTH118 - Path.resolve would show where links lead
+    for folder, prefix in ((here, ""), (os.path.expanduser("~"), "~/")):  # noqa: PTH111
         if folder and folder != "/" and text.startswith(folder.rstrip("/") + "/"):
             text = prefix + text[len(folder.rstrip("/")) + 1 :]
             break

@@ -14,6 +14,7 @@ from launcher.spec.tree import KeyPath, Tree, name_of, refused, too_deep, troubl
 
 _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)$")
 _AT_END = " (at end of document)"
+_TWICE = ("Cannot ", "Duplicate ")  # how tomllib begins to say that something stands twice
 _HINT_TWICE = "A key or a table can stand only once."
 _HINT = "Text stands in quotes, a list in [ ], true and false in small letters."
 
@@ -38,7 +39,7 @@ def parse_toml(text: str, label: str) -> Tree:
 
 
 def _broken(message: str, text: str, label: str, found: TomlLines) -> KlError:
-    if found.repeated and message.startswith("Cannot "):
+    if found.repeated and message.startswith(_TWICE):
         path, line = found.repeated
         first = found.lines[path]
         return refused(f"{name_of(path)} stands twice, first in line {first}.", label, line, "Keep one of them.")
@@ -49,7 +50,7 @@ def _broken(message: str, text: str, label: str, found: TomlLines) -> KlError:
     else:
         line, column = text.count("\n") + 1, len(text) - (text.rfind("\n") + 1) + 1
         message = message.removesuffix(_AT_END) + " at the end of the file"
-    hint = _HINT_TWICE if message.startswith("Cannot ") else _HINT
+    hint = _HINT_TWICE if message.startswith(_TWICE) else _HINT
     return refused(f"This is not TOML: {message} (line {line}, column {column}).", label, line, hint)
 
 
