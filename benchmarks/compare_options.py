@@ -13,7 +13,7 @@ action, nargs, const, default, type, choices, required, help.
 
 Old releases need old libraries. So with `--imports stub`, the default, every module that belongs neither to the
 checkout nor to the standard library is replaced, in that process only, by a stand-in that gives anything and does
-nothing. `setup_parser()` and all it calls are the script's own either way. `--imports real` imports everything for real.
+nothing. `setup_parser()` and all it calls are the script's own either way. `--imports real` imports everything.
 
 Ends with 1 when anything differs, could not be read, or could not be compared.
 """
@@ -157,7 +157,6 @@ def true_options(root: Path, script: str, function: str, python: str, imports: s
     """The options of the parser that the script builds when it is really imported. Raises RuntimeError if it fails."""
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONDONTWRITEBYTECODE": "1"}
     command = [python, "-c", PROBE, script, function, imports]
-    # Larger than a pipe holds: the answer goes to a file, whatever the libraries print meanwhile.
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, check=False, timeout=600)
     if done.returncode != 0:
         raise RuntimeError((done.stderr.decode(errors="replace").strip().splitlines() or ["no message"])[-1])

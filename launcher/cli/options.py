@@ -96,7 +96,7 @@ def heading(option: Option) -> str:
     """The flags as they are typed, with what follows them."""
     word = _TYPES.get(option.type, (option.type or "").upper())
     value = "" if option.is_flag else f" {word}"
-    if option.takes_items or isinstance(option.nargs, int) and option.nargs > 1:
+    if option.takes_items or (isinstance(option.nargs, int) and option.nargs > 1):
         value += " …"
     return (", ".join(option.flags) or option.name) + value
 

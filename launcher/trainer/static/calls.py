@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import ast
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from launcher.trainer.static import mirror, objects, pure
+from launcher.trainer.static import mirror, objects, pure, special
 from launcher.trainer.static.values import (
     UNKNOWN,
     Bound,
@@ -19,7 +18,6 @@ from launcher.trainer.static.values import (
     Given,
     Instance,
     Method,
-    Module,
     Raised,
     Scope,
     Super,
@@ -65,15 +63,15 @@ def call(machine: Machine, callee: Any, given: Given, where: str) -> Any:  # noq
         return mirror.construct(machine, callee, given, where)
     if isinstance(callee, type):
         callee = Builtin(callee.__name__)
-    if isinstance(callee, Builtin) and not given.is_open:
-        if callee.name in SPECIAL:
-            return SPECIAL[callee.name](machine, given, where)
+    if isinstance(callee, Builtin) and not given.is_open and callee.name in special.SPECIAL:
+        return special.SPECIAL[callee.name](machine, given, where)
+    if isinstance(callee, Builtin) and not given.is_open and callee.name in pure.BUILTIN_FUNCTIONS:
         return pure.call_builtin(callee.name, given.arguments, given.keywords)
     if isinstance(callee, Method):
         return _method(machine, callee, given, where)
     if isinstance(callee, External):
         return _external(machine, callee, given, where)
-    return _unknown(machine, given, where)
+    return special.unknown(machine, given, where)
 
 
 def function_of(machine: Machine, node: ast.FunctionDef | ast.Lambda, scope: Scope, name: str) -> Function:
@@ -89,21 +87,6 @@ def function_of(machine: Machine, node: ast.FunctionDef | ast.Lambda, scope: Sco
         },
         name,
     )
-
-
-def holds_parser(value: Any) -> bool:
-    """Whether whoever gets `value` could add options through it."""
-    if isinstance(value, (list, tuple)):
-        return any(holds_parser(item) for item in value)
-    if isinstance(value, dict):
-        return any(holds_parser(item) for item in value.values())
-    if isinstance(value, Instance):
-        return any(isinstance(item, argparse._ActionsContainer) for item in value.attributes.values())
-    if isinstance(value, (Method, Super)):
-        return isinstance(value.receiver, (argparse._ActionsContainer, argparse.Action))
-    if isinstance(value, Bound):
-        return holds_parser(value.arguments)
-    return isinstance(value, (argparse._ActionsContainer, argparse.Action))
 
 
 def _given(machine: Machine, node: ast.Call, scope: Scope) -> Given:
@@ -152,7 +135,7 @@ def _super(scope: Scope) -> Any:
 
 def _run(machine: Machine, function: Function, given: Given, where: str) -> Any:
     node = function.node
-    watched = holds_parser([*given.arguments, *given.keywords.values()])
+    watched = special.holds_parser([*given.arguments, *given.keywords.values()])
     if function.decorator is not None and watched:
         machine.note(where, f"what the decorator {function.decorator} makes of `{function.__name__}`")
     if machine.depth >= DEEPEST or _is_generator(node):
@@ -164,11 +147,11 @@ def _run(machine: Machine, function: Function, given: Given, where: str) -> Any:
     if function.owner is not None and given.arguments:
         scope.method_of = (function.owner, given.arguments[0])
     scope.names.update(_parameters(function, given))
-    if isinstance(node, ast.Lambda):
-        return machine.evaluate(node.body, scope)
     doubt, tries = machine.doubt, machine.tries
     machine.depth += 1
     try:
+        if isinstance(node, ast.Lambda):
+            return machine.evaluate(node.body, scope)
         outcome = machine.execute(node.body, scope)
     finally:
         machine.depth -= 1
@@ -216,8 +199,9 @@ def _instance(machine: Machine, owner: ClassValue, given: Given, where: str) -> 
     if owner.is_enum:
         members = objects.items(machine, owner) or []
         return next((each for each in members if pure.same(each.value, *given.arguments[:1])), UNKNOWN)
-    if not all(isinstance(base, ClassValue) or base is object for base in owner.bases):
-        return _unknown(machine, given, where)
+    made_by_decorator = owner.node.decorator_list and (given.arguments or given.keywords or given.is_open)
+    if made_by_decorator or not all(isinstance(base, ClassValue) or base is object for base in owner.bases):
+        return special.unknown(machine, given, where)
     instance = Instance(owner)
     start = objects.attribute(machine, instance, "__init__")
     if isinstance(start, Bound):
@@ -257,83 +241,4 @@ def _external(  # noqa: PLR0911 - one for each function known
     if callee.dotted in ("functools.lru_cache", "functools.cache"):
         return given.arguments[0] if given.arguments and isinstance(given.arguments[0], Function) else callee
     result = pure.call_library(callee.dotted, given.arguments, given.keywords)
-    return _unknown(machine, given, where) if result is UNKNOWN else result
-
-
-def _unknown(machine: Machine, given: Given, where: str) -> Any:
-    values = [*given.arguments, *given.keywords.values()]
-    if holds_parser(values):
-        machine.note(where, f"what {given.text} does with the parser")
-    for value in values:
-        if isinstance(value, (list, dict, set)):
-            machine.spoil(value)
-    return UNKNOWN
-
-
-def _special_isinstance(machine: Machine, given: Given, where: str) -> Any:
-    if len(given.arguments) != 2:
-        return UNKNOWN
-    value, kinds = given.arguments
-    listed = kinds if isinstance(kinds, tuple) else (kinds,)
-    reals = [kind.real if isinstance(kind, ClassValue) else kind for kind in listed]
-    types = tuple(real for real in reals if isinstance(real, type))
-    known = pure.is_plain(value) or isinstance(value, (argparse._ActionsContainer, argparse.Action))
-    return isinstance(value, types) if known and len(types) == len(reals) else UNKNOWN
-
-
-def _special_getattr(machine: Machine, given: Given, where: str) -> Any:
-    match given.arguments:
-        case (value, str() as name):
-            return machine.settled(objects.attribute(machine, value, name))
-        case (Module() as module, str() as name, default):
-            return machine.settled(objects.attribute(machine, module, name)) if name in module.scope.names else default
-    return UNKNOWN
-
-
-def _special_hasattr(machine: Machine, given: Given, where: str) -> Any:
-    match given.arguments:
-        case (Module() as module, str() as name):
-            return name in module.scope.names
-    return UNKNOWN
-
-
-def _special_setattr(machine: Machine, given: Given, where: str) -> Any:
-    match given.arguments:
-        case (argparse.Action() | argparse._ActionsContainer() as target, str() as name, value):
-            mirror.set_attribute(machine, target, name, value, where)
-            return None
-    return _unknown(machine, given, where)
-
-
-def _special_vars(machine: Machine, given: Given, where: str) -> Any:
-    match given.arguments:
-        case (argparse.Action() as action,):
-            return dict(vars(action))
-    return UNKNOWN
-
-
-def _special_map(machine: Machine, given: Given, where: str) -> Any:
-    if len(given.arguments) != 2 or (found := objects.items(machine, given.arguments[1])) is None:
-        return _unknown(machine, given, where)
-    return [machine.settled(call(machine, given.arguments[0], Given((item,)), where)) for item in found]
-
-
-def _special_filter(machine: Machine, given: Given, where: str) -> Any:
-    if len(given.arguments) != 2 or (found := objects.items(machine, given.arguments[1])) is None:
-        return _unknown(machine, given, where)
-    test = given.arguments[0]
-    verdicts = [pure.truth(item if test is None else call(machine, test, Given((item,)), where)) for item in found]
-    return UNKNOWN if None in verdicts else [item for item, wanted in zip(found, verdicts, strict=True) if wanted]
-
-
-SPECIAL: Mapping[str, Callable[[Machine, Given, str], Any]] = {
-    "filter": _special_filter,
-    "getattr": _special_getattr,
-    "hasattr": _special_hasattr,
-    "isinstance": _special_isinstance,
-    "map": _special_map,
-    "print": lambda machine, given, where: None,
-    "setattr": _special_setattr,
-    "super": lambda machine, given, where: UNKNOWN,
-    "vars": _special_vars,
-}
+    return special.unknown(machine, given, where) if result is UNKNOWN else result

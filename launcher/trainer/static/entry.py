@@ -15,7 +15,7 @@ def read(sources: Sources, file: str, function: str) -> ScriptOptions:
     """The options of the parser that `function` of `file` returns. What could not be read is listed, never dropped."""
     machine = Machine(sources)
     parser = _parser(machine, file, function)
-    options = mirror.options_of(machine, parser if parser is not None else machine.strays)
+    options = mirror.options_of(machine, parser if parser is not None else machine.strays, file)
     return ScriptOptions(script=file, options=options, unread=tuple(machine.notes))
 
 
@@ -32,6 +32,8 @@ def _parser(machine: Machine, file: str, function: str) -> argparse.ArgumentPars
         machine.note(file, f"`{function}` is nested too deeply to follow")
     except Raised:
         machine.note(file, f"`{function}` would end in an exception")
+    except Exception as error:  # a checkout may hold anything; what was read so far still counts
+        machine.note(file, f"`{function}` cannot be followed to its end ({type(error).__name__})")
     if isinstance(result, argparse.ArgumentParser):
         return result
     machine.note(file, f"what `{function}` returns")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import builtins
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from launcher.trainer.static import calls, expressions, objects, pure, statement
 from launcher.trainer.static.sources import Sources, dotted_name
 from launcher.trainer.static.values import (
     UNKNOWN,
+    Asked,
     Builtin,
     ClassValue,
     External,
@@ -26,7 +28,7 @@ from launcher.trainer.static.values import (
     TooLong,
 )
 
-MOST_STEPS = 600_000  # expressions worked out in one reading; sd-scripts needs about 10,000
+MOST_STEPS = 200_000  # expressions worked out in one reading; sd-scripts needs about 5,000
 MOST_STEPS_AT_IMPORT = 20_000  # the same, for one statement at the top of a module
 
 
@@ -76,6 +78,10 @@ class Machine:
         """Follow statements, and say how they end."""
         return statements.execute(self, body, scope)
 
+    def branch(self, body: Sequence[ast.stmt], scope: Scope) -> Callable[[], Outcome]:
+        """A body of statements to be followed later, as one of the branches of a fork."""
+        return lambda: self.execute(body, scope)
+
     def call(self, callee: Any, arguments: Sequence[Any], keywords: Mapping[str, Any], where: str) -> Any:
         """What a call gives."""
         return calls.call(self, callee, Given(tuple(arguments), dict(keywords)), where)
@@ -117,7 +123,7 @@ class Machine:
             current = current.outer
         if name in pure.BUILTIN_TYPES:
             return pure.BUILTIN_TYPES[name]
-        return Builtin(name) if name in pure.BUILTIN_FUNCTIONS or name in calls.SPECIAL else UNKNOWN
+        return Builtin(name) if name in _BUILTINS else UNKNOWN
 
     def settled(self, value: Any) -> Any:
         """The thing behind an import."""
@@ -134,7 +140,7 @@ class Machine:
         if imported.name is None:
             return External(imported.dotted) if module is None else module
         if module is None:
-            return External(f"{imported.dotted}.{imported.name}")
+            return objects.external(f"{imported.dotted}.{imported.name}")
         return self.attribute_of(module, imported.name)
 
     def attribute_of(self, module: Module, name: str) -> Any:
@@ -182,7 +188,9 @@ class Machine:
                 self.most_steps = min(MOST_STEPS, self.steps + MOST_STEPS_AT_IMPORT)
                 try:
                     self.execute([statement], module.scope)
-                except (TooLong, Raised, RecursionError):
+                except Asked:
+                    raise
+                except Exception:  # whatever odd code does to the reading, it costs the names it would have bound
                     for name in statements.bound_names(statement):
                         module.scope.names[name] = UNKNOWN
 
@@ -262,11 +270,13 @@ class Machine:
         return "break" if "break" in kinds else "continue"
 
     def spoil(self, value: Any) -> None:
-        """From here on it is not known what this list or dict holds."""
-        self.spoiled[id(value)] = value
+        """From here on it is not known what this list, dict or set holds."""
+        if isinstance(value, (list, dict, set)):
+            self.spoiled[id(value)] = value
 
 
 _ABSENT = object()
+_BUILTINS = frozenset(name for name, value in vars(builtins).items() if callable(value) and not name.startswith("_"))
 
 
 def _put(scope: Scope, name: str, value: Any) -> None:

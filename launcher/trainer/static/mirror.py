@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.trainer.options import PRESENCE, Data, Option
 from launcher.trainer.static import pure
-from launcher.trainer.static.values import UNKNOWN, Asked, Bound, ClassValue, External, Function, Given, Method, Raised
+from launcher.trainer.static.values import (
+    UNKNOWN,
+    Asked,
+    Bound,
+    ClassValue,
+    External,
+    Function,
+    Given,
+    Member,
+    Method,
+    Raised,
+)
 
 if TYPE_CHECKING:
     from launcher.trainer.static.machine import Machine
@@ -66,6 +77,8 @@ def construct(machine: Machine, kind: type, given: Given, where: str) -> Any:
     made = _really(machine, kind, arguments, keywords, where)
     if isinstance(made, argparse.ArgumentParser):
         machine.parsers.append(made)
+        # From Python 3.14 on argparse refuses help texts with a lone "%". The trainer's own Python may be older.
+        vars(made)["_check_help"] = lambda action: None
     return made
 
 
@@ -117,10 +130,10 @@ def call(machine: Machine, method: Method, given: Given, where: str) -> Any:
     return _really(machine, _native(method), given.arguments, dict(given.keywords), where)
 
 
-def options_of(machine: Machine, parser: argparse.ArgumentParser) -> tuple[Option, ...]:
+def options_of(machine: Machine, parser: argparse.ArgumentParser, where: str) -> tuple[Option, ...]:
     """The options that a parser holds, without argparse's own `--help`."""
     if id(parser._actions) in machine.spoiled:
-        machine.note("", "which options are removed again")
+        machine.note(where, "which options are removed again")
     found = [_option(machine, each) for each in parser._actions if not isinstance(each, argparse._HelpAction)]
     names = {option.name for option in found}
     strays = (_option(machine, each) for each in machine.strays._actions if parser is not machine.strays)
@@ -144,9 +157,10 @@ def _really(machine: Machine, function: Any, arguments: Any, keywords: dict[str,
     try:
         result = function(*map(_real, arguments), **{name: _real(value) for name, value in keywords.items()})
     except _ARGPARSE_REFUSES as error:
+        if not machine.tries:
+            machine.note(where, f"argparse refuses this: {error}")
         if machine.tries or machine.doubt:
             raise Raised from error
-        machine.note(where, f"argparse refuses this: {error}")
         return UNKNOWN
     container = getattr(function, "__self__", result)
     if isinstance(container, argparse._ActionsContainer):
@@ -169,6 +183,8 @@ def _add_argument(machine: Machine, method: Method, given: Given, where: str) ->
         machine.note(machine.adding or where, "the name of the option that is added here")
         return UNKNOWN
     unread = {"flags"} if len(flags) < len(given.arguments) else set()
+    if "dest" not in keywords and given.arguments[:1] != tuple(flags[:1]):
+        unread.add("name")
     later = _hold_back(keywords)
     if given.is_open:
         later |= {name: UNKNOWN for name in _FIELDS if name not in keywords}
@@ -180,10 +196,9 @@ def _add_argument(machine: Machine, method: Method, given: Given, where: str) ->
         unread.add("name")
     later.pop("action", None)
     later.pop("dest", None)
-    if not flags[0].startswith(tuple(container.prefix_chars)) if flags else False:
-        keywords.pop("dest", None)
-
     existing = next((container._option_string_actions[f] for f in flags if f in container._option_string_actions), None)
+    if existing is not None and container is machine.strays:
+        return existing
     if existing is not None and (machine.doubt or machine.added[id(existing)].doubt):
         # The other branch of something undecided added it too: what the two disagree on is not known.
         apart = argparse.ArgumentParser(add_help=False, argument_default=container.argument_default)
@@ -215,8 +230,6 @@ def _hold_back(keywords: dict[str, Any]) -> dict[str, Any]:
         later["type"] = UNKNOWN
     if "nargs" in later and "const" in keywords:
         later["const"] = keywords["const"]
-    if keywords.get("action") is not argparse.BooleanOptionalAction and "help" in keywords:
-        later["help"] = keywords["help"]  # newer versions refuse some texts that older ones take
     for name in later:
         del keywords[name]
     return later
@@ -291,6 +304,8 @@ def _option(machine: Machine, action: argparse.Action) -> Option:
 def _data(value: Any, name: str, unread: set[str]) -> Data:
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
+    if isinstance(value, Member) and value.is_data:
+        return _data(value.value, name, unread)
     if isinstance(value, (list, tuple)):
         return tuple(_data(item, name, unread) for item in value)
     unread.add(name)
@@ -312,6 +327,8 @@ def _type_name(value: Any, unread: set[str]) -> str | None:
         if value.dotted.partition(".")[0] not in STANDARD:
             unread.add("type")  # most likely its last name, but that is for whoever wrote it to say
         return value.dotted.rpartition(".")[2]
+    if isinstance(value, Method):
+        return value.name
     if isinstance(value, Bound):
         return None if value.is_partial else _type_name(value.function, unread)
     if isinstance(value, Function) and value.decorator is not None:

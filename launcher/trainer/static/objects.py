@@ -34,8 +34,7 @@ def attribute(machine: Machine, value: Any, name: str) -> Any:  # noqa: PLR0911 
     if isinstance(value, Module):
         return machine.attribute_of(value, name)
     if isinstance(value, External):
-        constant = pure.library_constant(f"{value.dotted}.{name}")
-        return External(f"{value.dotted}.{name}") if constant is UNKNOWN else constant
+        return external(f"{value.dotted}.{name}")
     if value is argparse:
         return of_argparse(name)
     if isinstance(value, Instance) and name in value.attributes:
@@ -50,13 +49,23 @@ def attribute(machine: Machine, value: Any, name: str) -> Any:  # noqa: PLR0911 
         return mirror.attribute(machine, value, name)
     if name == "__name__":
         return getattr(value, "__name__", UNKNOWN)
+    if isinstance(value, type):
+        return External(f"builtins.{value.__name__}.{name}")
     if value is UNKNOWN and name == "add_argument":
         return Method(machine.strays, name)  # the option is kept, even if its parser is not known
     return Method(value, name) if pure.is_plain(value) or isinstance(value, (list, dict, set, tuple)) else UNKNOWN
 
 
+def external(dotted: str) -> Any:
+    """Something of a module that is not the checkout's: its value where that is fixed, else just its name."""
+    constant = pure.library_constant(dotted)
+    return External(dotted) if constant is UNKNOWN else constant
+
+
 def bound(function: Any, receiver: Any) -> Any:
     """A class's function as it is seen from one of its objects, or from the class itself."""
+    if isinstance(function, Function) and function.kind == "property":
+        return UNKNOWN
     if not isinstance(function, Function) or function.kind == "staticmethod":
         return function
     if function.kind == "classmethod":
@@ -77,11 +86,12 @@ def _of_class(owner: ClassValue, name: str, receiver: Any) -> Any:
 def items(machine: Machine, value: Any) -> list[Any] | None:
     """What a loop over `value` sees, in order; None when that is not known."""
     if isinstance(value, ClassValue) and value.is_enum:
-        return [
-            Member(value, name, item)
-            for name, item in value.scope.names.items()
-            if not name.startswith("_") and not isinstance(item, Function)
-        ]
+        members: dict[str, Member] = {}
+        for name, item in value.scope.names.items():
+            if not name.startswith("_") and not isinstance(item, (Function, ClassValue)):
+                # A second name for a value is no member of its own.
+                members.setdefault(name if item is UNKNOWN else repr(item), Member(value, name, item))
+        return list(members.values())
     return None if id(value) in machine.spoiled else pure.items_of(value)
 
 

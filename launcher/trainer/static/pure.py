@@ -19,7 +19,7 @@ from launcher.trainer.static.values import UNKNOWN, External, Imported
 LARGEST = 100_000  # the longest text or list that is worked out
 _SCALARS = (str, int, float, bool, type(None), bytes, complex, type(Ellipsis))
 
-BUILTIN_TYPES: Mapping[str, type] = {
+BUILTIN_TYPES: Mapping[str, type[Any]] = {
     kind.__name__: kind
     for kind in (str, int, float, bool, list, tuple, dict, set, frozenset, bytes, complex, object, type)
 }
@@ -41,7 +41,7 @@ _STRUCTURAL: Mapping[str, Callable[..., Any]] = {
     "range": range,
     "reversed": lambda items: list(reversed(items)),
     "tuple": tuple,
-    "zip": lambda *given, **named: list(zip(*given, **named)),
+    "zip": lambda *given, **_: list(zip(*given, strict=False)),
 }
 BUILTIN_FUNCTIONS = frozenset(_PURE) | frozenset(_STRUCTURAL)
 # Functions of the standard library that need nothing but plain data.
@@ -88,7 +88,7 @@ def is_plain(value: Any) -> bool:
     """Whether `value` is data through and through, so that Python's own operations on it mean what the script means."""
     if isinstance(value, dict):
         return all(is_plain(key) and is_plain(item) for key, item in value.items())
-    if isinstance(value, (list, tuple, set, frozenset, type({}.keys()), type({}.values()), type({}.items()))):
+    if isinstance(value, (list, tuple, set, frozenset)):
         return all(is_plain(item) for item in value)
     return isinstance(value, (*_SCALARS, range, slice))
 
@@ -124,7 +124,7 @@ def items_of(value: Any) -> list[Any] | None:
     """What a loop over `value` would see; None when that is not known. Sets have no order: theirs is alphabetical."""
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=repr)
-    if isinstance(value, (str, list, tuple, dict, range, bytes, type({}.keys()), type({}.values()), type({}.items()))):
+    if isinstance(value, (str, list, tuple, dict, range, bytes)):
         return list(value) if len(value) <= LARGEST else None
     return None
 
@@ -212,6 +212,8 @@ def call_library(dotted: str, arguments: Sequence[Any], keywords: Mapping[str, A
 
 def library_constant(dotted: str) -> Any:
     """A number or text that the standard library holds under this name, or UNKNOWN."""
+    if dotted == "typing.TYPE_CHECKING":
+        return False
     module, _, name = dotted.rpartition(".")
     value = getattr(_CONSTANTS.get(module), name, UNKNOWN)
     return value if isinstance(value, (int, float, str)) and not name.startswith("_") else UNKNOWN

@@ -7,19 +7,8 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from launcher.trainer.static import calls, mirror, objects, pure
-from launcher.trainer.static.values import (
-    UNKNOWN,
-    ClassValue,
-    External,
-    Function,
-    Imported,
-    Instance,
-    Module,
-    Outcome,
-    Raised,
-    Scope,
-)
+from launcher.trainer.static import attempts, definitions, mirror, objects, pure
+from launcher.trainer.static.values import UNKNOWN, ClassValue, Instance, Module, Outcome, Scope
 
 if TYPE_CHECKING:
     from launcher.trainer.static.machine import Machine
@@ -131,12 +120,8 @@ def _if(machine: Machine, node: ast.If, scope: Scope) -> Outcome:
     known = pure.truth(machine.evaluate(node.test, scope))
     if known is not None:
         return machine.execute(node.body if known else node.orelse, scope)
-    branches = [_branch(machine, node.body, scope), _branch(machine, node.orelse, scope)]
+    branches = [machine.branch(node.body, scope), machine.branch(node.orelse, scope)]
     return machine.fork(branches, scope, machine.place(node, scope), f"whether `{ast.unparse(node.test)}` holds")
-
-
-def _branch(machine: Machine, body: Sequence[ast.stmt], scope: Scope) -> Callable[[], Outcome]:
-    return lambda: machine.execute(body, scope)
 
 
 def _for(machine: Machine, node: ast.For, scope: Scope) -> Outcome:
@@ -197,80 +182,7 @@ def _loop_in_doubt(
         outcome = _loop(machine, node, scope, once)
         return None if outcome == "continue" else outcome
 
-    return machine.fork([follow, _branch(machine, node.orelse, scope)], scope, machine.place(node, scope), question)
-
-
-def _try(machine: Machine, node: ast.Try, scope: Scope) -> Outcome:
-    outcome = _tried(machine, node, scope)
-    at_last = machine.execute(node.finalbody, scope)
-    return outcome if at_last is None else at_last
-
-
-def _tried(machine: Machine, node: ast.Try, scope: Scope) -> Outcome:
-    where = machine.place(node, scope)
-    handlers = [_branch(machine, handler.body, scope) for handler in node.handlers]
-    for handler in node.handlers:
-        if handler.name:
-            machine.bind(scope, handler.name, UNKNOWN)
-
-    def whole() -> Outcome:
-        outcome = machine.execute(node.body, scope)
-        return machine.execute(node.orelse, scope) if outcome is None else outcome
-
-    if not handlers:
-        return whole()
-    if not _goes_well(machine, node.body, scope):
-        return machine.fork([whole, *handlers], scope, where, "whether what stands in this `try` succeeds")
-    machine.tries += 1
-    try:
-        outcome = machine.execute(node.body, scope)
-    except Raised:
-        outcome = "raise"
-    finally:
-        machine.tries -= 1
-    if outcome == "raise":
-        if len(handlers) == 1:
-            return handlers[0]()
-        return machine.fork(handlers, scope, where, "which of the exceptions this `try` meets")
-    return machine.execute(node.orelse, scope) if outcome is None else outcome
-
-
-def _goes_well(machine: Machine, body: Sequence[ast.stmt], scope: Scope) -> bool:
-    """Whether what stands in a `try` either succeeds for sure, or fails in a way that is seen while it is followed."""
-    for statement in body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Call):
-                called = node.func
-                if not (isinstance(called, ast.Attribute) and called.attr in mirror.FOLLOWED):
-                    return False
-            elif isinstance(node, (ast.Subscript, ast.While, ast.With)):
-                return False
-            elif isinstance(node, ast.Import):
-                if any(name.name != "argparse" and machine.module(name.name) is None for name in node.names):
-                    return False
-            elif isinstance(node, ast.ImportFrom):
-                dotted = _dotted(node, scope)
-                if dotted == "argparse":
-                    continue
-                module = machine.module(dotted)
-                if module is None or any(machine.attribute_of(module, name.name) is UNKNOWN for name in node.names):
-                    return False
-    return True
-
-
-def _with(machine: Machine, node: ast.With, scope: Scope) -> Outcome:
-    swallows = False
-    for item in node.items:
-        context = item.context_expr
-        machine.evaluate(context, scope)
-        if isinstance(context, ast.Call):
-            swallows = swallows or machine.evaluate(context.func, scope) == External("contextlib.suppress")
-        if item.optional_vars is not None:
-            assign(machine, item.optional_vars, UNKNOWN, scope)
-    if swallows and not _goes_well(machine, node.body, scope):
-        branches = [_branch(machine, node.body, scope), _branch(machine, [], scope)]
-        return machine.fork(branches, scope, machine.place(node, scope), "whether what stands in this `with` succeeds")
-    return machine.execute(node.body, scope)
+    return machine.fork([follow, machine.branch(node.orelse, scope)], scope, machine.place(node, scope), question)
 
 
 def _match(machine: Machine, node: ast.Match, scope: Scope) -> Outcome:
@@ -285,7 +197,7 @@ def _match(machine: Machine, node: ast.Match, scope: Scope) -> Outcome:
         return None
     for name in bound_names(node):
         machine.bind(scope, name, UNKNOWN)
-    branches = [_branch(machine, case.body, scope) for case in node.cases] + [_branch(machine, [], scope)]
+    branches = [machine.branch(case.body, scope) for case in node.cases] + [machine.branch([], scope)]
     return machine.fork(branches, scope, machine.place(node, scope), f"what `{ast.unparse(node.subject)}` is")
 
 
@@ -307,84 +219,6 @@ def _fits(machine: Machine, case: ast.match_case, subject: Any, scope: Scope) ->
     return False
 
 
-def _define(machine: Machine, node: ast.FunctionDef, scope: Scope) -> Outcome:
-    value: Any = calls.function_of(machine, node, scope, node.name)
-    for decorator in reversed(node.decorator_list):
-        value = _decorated(machine, value, decorator, scope)
-    machine.bind(scope, node.name, value)
-    return None
-
-
-def _decorated(machine: Machine, value: Any, decorator: ast.expr, scope: Scope) -> Any:
-    if isinstance(decorator, ast.Name) and decorator.id in ("staticmethod", "classmethod", "property"):
-        if decorator.id == "property" or not isinstance(value, Function):
-            return UNKNOWN
-        value.kind = decorator.id
-        return value
-    made = machine.call(machine.evaluate(decorator, scope), [value], {}, machine.place(decorator, scope))
-    made = machine.settled(made)
-    if made is UNKNOWN and isinstance(value, Function):
-        value.decorator = f"`{ast.unparse(decorator)}`"  # read on as if it changed nothing, and say so
-        return value
-    return made
-
-
-def _class(machine: Machine, node: ast.ClassDef, scope: Scope) -> Outcome:
-    bases = [machine.evaluate(base, scope) for base in node.bases]
-    made = ClassValue(node, bases, Scope(scope.module, outer=scope, is_class=True), node.name)
-    machine.execute(node.body, made.scope)
-    for value in made.scope.names.values():
-        if isinstance(value, Function) and value.scope is made.scope:
-            value.owner = made
-    mirror.derive(machine, made)
-    machine.bind(scope, node.name, made)
-    return None
-
-
-def _import(machine: Machine, node: ast.Import, scope: Scope) -> Outcome:
-    for name in node.names:
-        if name.asname:
-            machine.bind(scope, name.asname, Imported(name.name))
-        else:
-            first = name.name.partition(".")[0]
-            machine.bind(scope, first, Imported(first))
-    return None
-
-
-def _import_from(machine: Machine, node: ast.ImportFrom, scope: Scope) -> Outcome:
-    dotted = _dotted(node, scope)
-    for name in node.names:
-        if name.name != "*":
-            machine.bind(scope, name.asname or name.name, Imported(dotted, name.name))
-        elif (module := machine.module(dotted)) is not None:
-            names = module.scope.names
-            public = names.get("__all__", [each for each in names if not each.startswith("_")])
-            for each in public if isinstance(public, (list, tuple)) else ():
-                if each in module.scope.names:
-                    machine.bind(scope, each, module.scope.names[each])
-    return None
-
-
-def _dotted(node: ast.ImportFrom, scope: Scope) -> str:
-    if not node.level:
-        return node.module or ""
-    parts = scope.module.dotted.split(".")
-    kept = parts[: len(parts) - node.level + (1 if scope.module.is_package else 0)]
-    return ".".join([*kept, *([node.module] if node.module else [])])
-
-
-def _elsewhere(machine: Machine, node: ast.Global | ast.Nonlocal, scope: Scope) -> Outcome:
-    for name in node.names:
-        home: Scope | None = scope.module.scope
-        if isinstance(node, ast.Nonlocal):
-            home = scope.outer
-            while home is not None and name not in home.names:
-                home = home.outer
-        if home is not None and home is not scope:
-            scope.elsewhere[name] = home
-    return None
-
-
 def _delete(machine: Machine, node: ast.Delete, scope: Scope) -> Outcome:
     for target in node.targets:
         if isinstance(target, ast.Subscript):
@@ -399,34 +233,29 @@ def _return(machine: Machine, node: ast.Return, scope: Scope) -> Outcome:
     return "return"
 
 
-def _async(machine: Machine, node: ast.AsyncFunctionDef, scope: Scope) -> Outcome:
-    machine.bind(scope, node.name, UNKNOWN)
-    return None
-
-
 _KINDS: dict[type[ast.stmt], Callable[[Machine, Any, Scope], Outcome]] = {
     ast.AnnAssign: _annotated,
     ast.Assign: _assign,
-    ast.AsyncFunctionDef: _async,
+    ast.AsyncFunctionDef: definitions.define_async,
     ast.AugAssign: _augmented,
     ast.Break: lambda machine, node, scope: "break",
-    ast.ClassDef: _class,
+    ast.ClassDef: definitions.define_class,
     ast.Continue: lambda machine, node, scope: "continue",
     ast.Delete: _delete,
     ast.Expr: _expression,
     ast.For: _for,
-    ast.FunctionDef: _define,
-    ast.Global: _elsewhere,
+    ast.FunctionDef: definitions.define,
+    ast.Global: definitions.elsewhere,
     ast.If: _if,
-    ast.Import: _import,
-    ast.ImportFrom: _import_from,
+    ast.Import: definitions.import_modules,
+    ast.ImportFrom: definitions.import_names,
     ast.Match: _match,
-    ast.Nonlocal: _elsewhere,
+    ast.Nonlocal: definitions.elsewhere,
     ast.Raise: lambda machine, node, scope: "raise",
     ast.Return: _return,
-    ast.Try: _try,
+    ast.Try: attempts.follow_try,
     ast.While: _while,
-    ast.With: _with,
+    ast.With: attempts.follow_with,
 }
 if hasattr(ast, "TryStar"):  # Python 3.11
-    _KINDS[ast.TryStar] = _try
+    _KINDS[ast.TryStar] = attempts.follow_try

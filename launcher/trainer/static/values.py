@@ -97,7 +97,7 @@ class Function:
     keyword_defaults: Mapping[str, Any]
     __name__: str
     owner: ClassValue | None = None
-    kind: str = "function"  # or "staticmethod", "classmethod"
+    kind: str = "function"  # or "staticmethod", "classmethod", "property"
     decorator: str | None = None  # one that could not be followed
 
     def __call__(self, *_: Any, **__: Any) -> Any:  # so that argparse takes it as a `type`
@@ -140,6 +140,13 @@ class Member:
     name: str
     value: Any
 
+    @property
+    def is_data(self) -> bool:
+        """Whether it is text or a number too: `class Mode(str, Enum)`."""
+        return any(base in (str, int, float) for base in self.of.bases) or any(
+            isinstance(base, External) and base.dotted in ("enum.StrEnum", "enum.IntEnum") for base in self.of.bases
+        )
+
 
 @dataclass(eq=False)
 class Bound:
@@ -176,6 +183,13 @@ class Builtin:
     """A builtin function, by name."""
 
     name: str
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    def __call__(self, *_: Any, **__: Any) -> Any:  # so that argparse takes it as a `type`
+        raise TypeError("only read, never run")
 
 
 @dataclass(frozen=True)
