@@ -108,7 +108,7 @@ PLACES = {
         "what the loop over `torch.names()` runs over",
     ),
     "a loop that may stop": (
-        "import torch as t\nfor n in 'ab':\n    if t.x: break\n    parser.add_argument('--' + n)\nparser.add_argument('--c')",
+        "import t\nfor n in 'ab':\n    if t.x: break\n    parser.add_argument('--' + n)\nparser.add_argument('--c')",
         {"a": True, "b": True, "c": False},
         None,
     ),
