@@ -29,7 +29,10 @@ def open_checkout(path: Path) -> Checkout:
 
     Raises KlError (ENVIRONMENT_NOT_READY) when `path` is missing, not a folder, unreadable, or something else.
     """
-    folder = path.expanduser()
+    try:
+        folder = path.expanduser()
+    except RuntimeError as error:  # "~nobody"
+        raise _not_ready(f"{path} cannot be found: {error}", path) from None
     try:
         names = sorted(entry.name for entry in folder.iterdir())
     except FileNotFoundError:

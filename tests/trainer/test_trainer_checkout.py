@@ -61,6 +61,12 @@ def test_what_is_no_checkout_is_refused_with_what_to_do(tmp_path: Path, kind: st
     assert caught.value.hint is not None and "--sd-scripts" in caught.value.hint
 
 
+def test_the_home_of_nobody_is_refused() -> None:
+    with pytest.raises(KlError) as caught:
+        open_checkout(Path("~nobody-of-this-name/sd-scripts"))
+    assert caught.value.code is ExitCode.ENVIRONMENT_NOT_READY
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
     folder = lay_out(tmp_path / "closed", {"train.py": TRAINING})

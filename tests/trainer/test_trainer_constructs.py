@@ -121,6 +121,8 @@ IN_ONE_SCRIPT = {
         table.setdefault("l", []).append("m")
         table.update(z=1)
         parser.add_argument("--names", choices=names, default=table["l"][0])
+        parser.add_argument("--grows", choices=also, default=table["l"])
+        table["l"] += ["later"]
         parser.add_argument("--keys", choices=list(table))
         if (n := len(names)) > 3:
             parser.add_argument("--walrus", default=n)

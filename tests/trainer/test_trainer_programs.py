@@ -213,7 +213,7 @@ def programs(draw: st.DrawFn) -> str:
     return HEAD + "\ndef setup_parser():\n" + "\n".join(indented([*start, *body, "return parser"])) + "\n"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(programs())
 def test_a_program_is_read_as_it_runs(program: str) -> None:
     names: dict[str, Any] = {}
@@ -231,7 +231,7 @@ def test_a_program_is_read_as_it_runs(program: str) -> None:
     assert [json.dumps(as_fields(option)) for option in found.options] == [json.dumps(each) for each in held(parser)]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(programs(), st.data())
 def test_a_damaged_program_gives_notes_and_no_traceback(program: str, data: st.DataObject) -> None:
     lines = program.splitlines()

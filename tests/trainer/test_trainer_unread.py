@@ -34,6 +34,10 @@ FIELDS = {
         "choices",
         "import sys\nnames = ['a']\nif sys.x:\n    names.append('b')\nparser.add_argument('--a', choices=names)",
     ),
+    "choices that were handed on": (
+        "choices",
+        "import random\nnames = ['a', 'b']\nparser.add_argument('--a', choices=names)\nrandom.shuffle(names)",
+    ),
     "type of another package": (
         "type",
         "from transformers import some_type\nparser.add_argument('--a', type=some_type)",
@@ -235,9 +239,9 @@ def test_a_branch_that_ends_in_an_exception_is_not_taken(tmp_path: Path) -> None
 
 BROKEN = {
     "no parser anywhere": ("x = 1  # ArgumentParser\n", "there is no `setup_parser` here"),
-    "not Python": ("def setup_parser(:\n", "not valid Python"),
-    "a NUL": ("def setup_parser(): pass\0\n", "not valid Python"),
-    "nested beyond reason": (setup("x = " + "(" * 5000 + ")" * 5000), "not valid Python"),
+    "not Python": ("def setup_parser(:\n", "not valid for Python"),
+    "a NUL": ("def setup_parser(): pass\0\n", "not valid for Python"),
+    "nested beyond reason": (setup("x = " + "(" * 5000 + ")" * 5000), "not valid for Python"),
     "setup_parser is a number": ("setup_parser = 3\n", "what `setup_parser` returns"),
     "setup_parser is async": ("async def setup_parser(): pass\n", "what `setup_parser` returns"),
     "setup_parser calls itself": ("def setup_parser():\n    return setup_parser()\n", "what `setup_parser` returns"),
@@ -270,7 +274,7 @@ def test_code_that_is_broken_or_odd_gives_notes_and_no_traceback(tmp_path: Path,
 def test_a_file_that_cannot_be_parsed_is_noted_where_it_is(tmp_path: Path) -> None:
     files = {SCRIPT: setup("from library.bad import add\nadd(parser)"), "library/bad.py": "def add(:\n"}
     found = read(lay_out(tmp_path / "checkout", files))
-    assert [each.where for each in found.unread if each.what.startswith("not valid Python")] == ["library/bad.py"]
+    assert [each.where for each in found.unread if each.what.startswith("not valid for Python")] == ["library/bad.py"]
     assert any("does with the parser" in each.what for each in found.unread)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from launcher.trainer.options import ScriptOptions
-from launcher.trainer.static import mirror
+from launcher.trainer.static import results
 from launcher.trainer.static.machine import Machine
 from launcher.trainer.static.sources import Sources
 from launcher.trainer.static.values import UNKNOWN, Asked, Raised, TooLong
@@ -15,7 +15,7 @@ def read(sources: Sources, file: str, function: str) -> ScriptOptions:
     """The options of the parser that `function` of `file` returns. What could not be read is listed, never dropped."""
     machine = Machine(sources)
     parser = _parser(machine, file, function)
-    options = mirror.options_of(machine, parser if parser is not None else machine.strays, file)
+    options = results.options_of(machine, parser if parser is not None else machine.strays, file)
     return ScriptOptions(script=file, options=options, unread=tuple(machine.notes))
 
 

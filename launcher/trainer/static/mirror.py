@@ -1,25 +1,25 @@
 """The parser that a script would build, built with the real argparse: the rules are argparse's own.
 
+They are those of the Python that runs kl. Between 3.10 and 3.13 they differ for these options in one thing: to the help
+of a `BooleanOptionalAction`, which sd-scripts does not use, older versions add its default.
+
 Values that are not known are held back from argparse and put on the action afterwards, as UNKNOWN.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
-from launcher.trainer.options import PRESENCE, Data, Option
+from launcher.trainer.options import PRESENCE
 from launcher.trainer.static import pure
 from launcher.trainer.static.values import (
     UNKNOWN,
     Asked,
     Bound,
     ClassValue,
-    External,
     Function,
     Given,
-    Member,
     Method,
     Raised,
 )
@@ -41,7 +41,6 @@ _WITHOUT_EFFECT = frozenset(
 )
 _ARGPARSE_REFUSES = (argparse.ArgumentError, AttributeError, LookupError, TypeError, ValueError)
 _MISSING = object()
-STANDARD = sys.stdlib_module_names
 
 
 def derive(machine: Machine, made: ClassValue) -> None:
@@ -130,16 +129,6 @@ def call(machine: Machine, method: Method, given: Given, where: str) -> Any:
     return _really(machine, _native(method), given.arguments, dict(given.keywords), where)
 
 
-def options_of(machine: Machine, parser: argparse.ArgumentParser, where: str) -> tuple[Option, ...]:
-    """The options that a parser holds, without argparse's own `--help`."""
-    if id(parser._actions) in machine.spoiled:
-        machine.note(where, "which options are removed again")
-    found = [_option(machine, each) for each in parser._actions if not isinstance(each, argparse._HelpAction)]
-    names = {option.name for option in found}
-    strays = (_option(machine, each) for each in machine.strays._actions if parser is not machine.strays)
-    return (*found, *(option for option in strays if option.name not in names))
-
-
 def _followed(machine: Machine, function: Function, *, returns: bool) -> Any:
     def method(*arguments: Any, **keywords: Any) -> Any:
         result = machine.call(function, arguments, keywords, machine.adding or function.scope.module.file)
@@ -220,9 +209,8 @@ def _add_argument(machine: Machine, method: Method, given: Given, where: str) ->
 def _hold_back(keywords: dict[str, Any]) -> dict[str, Any]:
     """Take out of `keywords` what argparse cannot work with, and return it."""
     keywords.pop("metavar", None)  # how help looks
-    if "choices" in keywords and keywords["choices"] is not None:
-        found = pure.items_of(keywords["choices"])
-        keywords["choices"] = UNKNOWN if found is None else found
+    if keywords.get("choices") is not None and pure.items_of(keywords["choices"]) is None:
+        keywords["choices"] = UNKNOWN
     if not isinstance(_real(keywords.get("action")), (str, type, type(None))):
         keywords["action"] = UNKNOWN
     later = {name: value for name, value in keywords.items() if pure.is_unsure(value) and name != "type"}
@@ -275,62 +263,3 @@ def _set_defaults(machine: Machine, method: Method, given: Given, where: str) ->
         for action in actions:
             action.default = value if not machine.doubt or pure.same(action.default, value) else UNKNOWN
     return None
-
-
-def _option(machine: Machine, action: argparse.Action) -> Option:
-    known = machine.added[id(action)]
-    unread = set(known.unread)
-    if known.doubt:
-        unread.add(PRESENCE)
-    values: dict[str, Any] = {name: _data(vars(action)[name], name, unread) for name in ("nargs", "const", "default")}
-    choices: Any = action.choices
-    if choices is not None and choices is not UNKNOWN:
-        choices = pure.items_of(choices) or (None if not choices else UNKNOWN)
-    listed = _data(choices, "choices", unread)
-    return Option(
-        flags=tuple(action.option_strings),
-        name=_text(action.dest, "name", unread) or "",
-        action=type(action).__name__.strip("_"),
-        type=_type_name(action.type, unread),
-        choices=listed if isinstance(listed, tuple) else None,
-        required=_data(action.required, "required", unread) is True,
-        help=_text(action.help, "help", unread),
-        source=known.source,
-        unread=tuple(sorted(unread)),
-        **values,
-    )
-
-
-def _data(value: Any, name: str, unread: set[str]) -> Data:
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return value
-    if isinstance(value, Member) and value.is_data:
-        return _data(value.value, name, unread)
-    if isinstance(value, (list, tuple)):
-        return tuple(_data(item, name, unread) for item in value)
-    unread.add(name)
-    return None
-
-
-def _text(value: Any, name: str, unread: set[str]) -> str | None:
-    if value is not None and not isinstance(value, str):
-        unread.add(name)
-        return None
-    return value
-
-
-def _type_name(value: Any, unread: set[str]) -> str | None:
-    if value is UNKNOWN:
-        unread.add("type")
-        return None
-    if isinstance(value, External):
-        if value.dotted.partition(".")[0] not in STANDARD:
-            unread.add("type")  # most likely its last name, but that is for whoever wrote it to say
-        return value.dotted.rpartition(".")[2]
-    if isinstance(value, Method):
-        return value.name
-    if isinstance(value, Bound):
-        return None if value.is_partial else _type_name(value.function, unread)
-    if isinstance(value, Function) and value.decorator is not None:
-        unread.add("type")
-    return getattr(value, "__name__", None)

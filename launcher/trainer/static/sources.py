@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from launcher.base.files import sha1_of
 
 FOLDER = "folder"
+_PYTHON = ".".join(map(str, sys.version_info[:2]))
 _LARGEST = 20_000_000  # bytes: no source file is larger
 
 
@@ -37,9 +38,9 @@ class Sources:
                 warnings.simplefilter("ignore")  # doubtful escapes in strings are the trainer's business
                 return ast.parse(content)
         except SyntaxError as error:
-            return f"not valid Python ({error.msg}, line {error.lineno})"
+            return f"not valid for Python {_PYTHON}, which kl runs on: {error.msg}, line {error.lineno}"
         except (ValueError, RecursionError, MemoryError):
-            return "not valid Python"
+            return f"not valid for Python {_PYTHON}, which kl runs on"
 
     def find(self, dotted: str) -> tuple[str | None, bool] | None:
         """The file of a module and whether it is a package, in Python's own order; None when it is not of this root.
