@@ -50,6 +50,8 @@ FIELDS = {
     "help too long to work out": ("help", "parser.add_argument('--a', help='x' * 10 ** 9)"),
     "help with a monstrous width": ("help", "parser.add_argument('--a', help=f'{1:999999999}')"),
     "a number too large to work out": ("default", "parser.add_argument('--a', default=9 ** 9 ** 9)"),
+    "a number that grows": ("default", "n = 3\nfor _ in range(40): n *= n\nparser.add_argument('--a', default=n)"),
+    "a text that grows": ("default", "n = 'x'\nfor _ in range(40): n += n\nparser.add_argument('--a', default=n)"),
     "nargs": ("nargs", "import torch\nparser.add_argument('--a', nargs=torch.n)"),
     "required": ("required", "import os\nparser.add_argument('--a', required='X' in os.environ)"),
     "second flag": ("flags", "import torch\nparser.add_argument('--a', torch.flag)"),
@@ -180,6 +182,21 @@ PLACES = {
         "parser.add_argument('--a')\nfor x in range(9999):\n    for y in range(9999):\n        z = x * y",
         {"a": False},
         "`setup_parser` asks for too many steps to follow",
+    ),
+    "a loop until something unknown": (
+        "import torch\nwhile True:\n    if torch.x: break\n    parser.add_argument('--a')\nparser.add_argument('--b')",
+        {"a": True, "b": False},
+        "how often `while True` runs",
+    ),
+    "something else among the actions": (
+        "parser.add_argument('--a')\nparser._actions.append(5)",
+        {"a": False},
+        "what else is put among the parser's actions",
+    ),
+    "argparse's own parts": (
+        "parser.add_argument('--a')\nparser._actions = 5\nparser._registries = None\nparser.add_argument('--b')",
+        {"a": False, "b": False},
+        "what the change of `_actions` does",
     ),
     "another thing returned": (
         "import torch\nparser.add_argument('--a')\nreturn torch.wrapped(parser.prog)",

@@ -185,7 +185,7 @@ class Machine:
         module.scope.names["__doc__"] = ast.get_docstring(tree, clean=False)
         with self._apart():
             for statement in tree.body:
-                self.most_steps = min(MOST_STEPS, self.steps + MOST_STEPS_AT_IMPORT)
+                self.most_steps = self.steps + MOST_STEPS_AT_IMPORT
                 try:
                     self.execute([statement], module.scope)
                 except Asked:
@@ -197,12 +197,14 @@ class Machine:
     @contextmanager
     def _apart(self) -> Iterator[None]:
         """A module's own body is read as it is, whatever branch first asked for it."""
-        kept = self.doubt, self.tries, self.journals, self.most_steps, self.adding
+        kept = self.doubt, self.tries, self.journals, self.adding
+        left = self.most_steps - self.steps
         self.doubt, self.tries, self.journals, self.adding = 0, 0, [], None
         try:
             yield
         finally:
-            self.doubt, self.tries, self.journals, self.most_steps, self.adding = kept
+            self.doubt, self.tries, self.journals, self.adding = kept
+            self.most_steps = self.steps + left  # whoever asked for the module does not pay for it
 
     # Branches that cannot be decided.
 

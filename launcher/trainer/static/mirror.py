@@ -103,10 +103,11 @@ def set_attribute(machine: Machine, target: Any, name: str, value: Any, where: s
         else:
             machine.note(where, f"whether `{name}` is changed here")
             return
-    if name.startswith("__") or name in FOLLOWED:
+    own = name.startswith("_") and (name.startswith("__") or name in vars(machine.strays))
+    if own or name in FOLLOWED:
         machine.note(where, f"what the change of `{name}` does")
         return
-    if name == "option_strings" and not (isinstance(value, list) and pure.is_plain(value)):
+    if name == "option_strings" and not (isinstance(value, list) and all(isinstance(flag, str) for flag in value)):
         machine.note(where, f"the flags of `{getattr(target, 'dest', '')}`")
         return
     setattr(target, name, value)

@@ -16,7 +16,7 @@ from typing import Any
 
 from launcher.trainer.static.values import UNKNOWN, External, Imported
 
-LARGEST = 100_000  # the longest text or list that is worked out
+LARGEST = 20_000  # the longest text or list that is worked out, and the most bits of a number
 _SCALARS = (str, int, float, bool, type(None), bytes, complex, type(Ellipsis))
 
 BUILTIN_TYPES: Mapping[str, type[Any]] = {
@@ -139,9 +139,11 @@ def binary(kind: type[ast.AST], left: Any, right: Any) -> Any:  # noqa: PLR0911 
         return UNKNOWN
     if kind is ast.Add and isinstance(left, str) and isinstance(right, str) and len(left) + len(right) > LARGEST:
         return UNKNOWN
+    if any(isinstance(side, int) and side.bit_length() > LARGEST // 2 for side in (left, right)):
+        return UNKNOWN
     if kind is ast.Mult and not _modest_product(left, right):
         return UNKNOWN
-    if kind is ast.Pow and not (_is_modest(left, 10_000) and _is_modest(right, 64)):
+    if kind is ast.Pow and not (_is_modest(left, 10_000) and _is_modest(right, 256)):
         return UNKNOWN
     if kind is ast.Mod and isinstance(left, (str, bytes)) and not _modest_format(str(left)):
         return UNKNOWN

@@ -18,7 +18,14 @@ def options_of(machine: Machine, parser: argparse.ArgumentParser, where: str) ->
     """The options that a parser holds, without argparse's own `--help`."""
     if id(parser._actions) in machine.spoiled:
         machine.note(where, "which options are removed again")
-    found = [_option(machine, each) for each in parser._actions if not isinstance(each, argparse._HelpAction)]
+    found = []
+    for action in parser._actions:
+        if not isinstance(action, argparse.Action):
+            machine.note(where, "what else is put among the parser's actions")
+        elif not isinstance(action, argparse._HelpAction):
+            if id(action) not in machine.added:  # put there by hand
+                machine.remember(action, where)
+            found.append(_option(machine, action))
     names = {option.name for option in found}
     strays = (_option(machine, each) for each in machine.strays._actions if parser is not machine.strays)
     return (*found, *(option for option in strays if option.name not in names))

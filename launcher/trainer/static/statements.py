@@ -150,8 +150,14 @@ def _while(machine: Machine, node: ast.While, scope: Scope) -> Outcome:
         question = f"how often `while {ast.unparse(node.test)}` runs"
         return _loop_in_doubt(machine, node, scope, lambda: machine.execute(node.body, scope), question)
 
+    returns, breaks, added = scope.maybe_returns, scope.maybe_breaks, len(machine.trace)
+
     def rounds() -> Outcome:
         for _ in range(_MOST_ROUNDS):
+            if scope.maybe_returns > returns or scope.maybe_breaks > breaks:  # it may be over: followed far enough
+                if len(machine.trace) > added:
+                    machine.note(machine.place(node, scope), f"how often `while {ast.unparse(node.test)}` runs")
+                return None
             known = pure.truth(machine.evaluate(node.test, scope))
             if not known:
                 return None
