@@ -35,7 +35,7 @@ def whole(demo: Demo, runs: Path) -> Ran:
     return train(
         demo, runs / "whole-v1s60", f"--dataset_config={demo.dataset / 'config.toml'}",
         f"--sample_prompts={prompts}", "--network_module=lycoris.kohya", "--network_dim=16", "--network_alpha=16",
-        "--network_args", "algo=locon", "preset=full", "conv_dim=16", "conv_alpha=16", "--learning_rate=0.002",
+        "--network_args", "algo=locon", "preset=full", "conv_dim=16", "conv_alpha=16", "--learning_rate=0.003",
         "--lr_scheduler=constant_with_warmup", "--lr_warmup_steps=5", "--seed=42", "--max_train_steps=60",
         "--max_data_loader_n_workers=0", "--save_precision=fp16", "--save_every_n_steps=20", "--save_state",
         "--sample_every_n_steps=30", "--training_comment=a test", "--cache_latents", "--keep_tokens=0",
@@ -193,5 +193,7 @@ def test_a_failing_step_ends_with_a_traceback(demo: Demo, runs: Path) -> None:
         hooks={"KL_DEMO_FAIL_AT_STEP": "2", "KL_DEMO_FAIL_MESSAGE": "CUDA out of memory."},
     )  # fmt: skip
     assert ran.status == 1
-    assert ran.lines[-1] == "RuntimeError: CUDA out of memory."
+    # As with sd-scripts, the traceback starts on the progress line, and the bar is drawn once more after it.
+    _, _, after = ran.log.partition("Traceback (most recent call last):")
+    assert "RuntimeError: CUDA out of memory." in after.splitlines()
     assert ran.names() == {"failing-step00000001.safetensors"}

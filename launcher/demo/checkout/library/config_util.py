@@ -58,7 +58,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 def datasets_of(args: argparse.Namespace) -> tuple[list[Dataset], set[str]]:
     """The datasets to train on, and the keys of the config that have no effect here."""
     if args.dataset_config is not None:
-        config = _load(args.dataset_config)
+        config = _load(Path(args.dataset_config))
     elif args.train_data_dir is not None:
         config = {"datasets": [{"subsets": _subsets_of_folder(Path(args.train_data_dir))}]}
     else:

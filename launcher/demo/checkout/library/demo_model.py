@@ -24,7 +24,7 @@ BASE_SEED = 1000  # the base is the same in every run, whatever --seed says: it 
 class Attention(nn.Module):
     """Self-attention, or cross-attention when given a context of another width."""
 
-    def __init__(self, width: int, context_width: int | None = None, heads: int = 4) -> None:
+    def __init__(self, width: int, context_width: int | None = None, heads: int = 1) -> None:
         super().__init__()
         self.heads = heads
         self.to_q = nn.Linear(width, width, bias=False)
@@ -158,7 +158,7 @@ class Stage(nn.Module):
 class UNet2DConditionModel(nn.Module):
     """Predicts the noise in a noisy picture, given the timestep and the encoded caption."""
 
-    def __init__(self, width: int = 48, time_width: int = 96) -> None:
+    def __init__(self, width: int = 32, time_width: int = 96) -> None:
         super().__init__()
         self.conv_in = nn.Conv2d(LATENT_CHANNELS, width, 3, padding=1)
         self.time_embedding = TimeEmbedding(time_width)
