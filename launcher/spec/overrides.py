@@ -54,16 +54,16 @@ def _value(written: str, flag: str) -> Value:
 
 def _toml_value(text: str, flag: str) -> Any:
     """The value when the text is one TOML value and nothing more: no comment, no second key; else None."""
-    # A comment would hide the closing brace, a second key would show in one of the two: so both must agree.
+    # A comment would swallow the brace of the one, and a second key or a stray brace is no TOML in one of the two.
     plain, inline = f"v = {text}", f"v = {{ v = {text} }}"
     try:
         find_lines(inline, flag)
-        first, second = loads(plain), loads(inline)
+        loads(inline)
+        return loads(plain)["v"]
     except KlError as error:  # deeper or longer than any spec may be
         raise _refused(error.message, flag, error.hint) from None
     except ValueError:
         return None
-    return first["v"] if first.keys() == second.keys() == second["v"].keys() == {"v"} else None
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from launcher.base.errors import KlError
 from launcher.spec.toml_parser import loads
 from launcher.spec.tree import DEEPEST, MOST_VALUES, KeyPath, refused, too_deep, too_many
 
@@ -87,7 +86,7 @@ class _Walk:
             elif self.text.startswith("[", self.position):
                 table = self._header()
             else:
-                self._key_value(table, 0)
+                self._key_value(table)
             self._skip(_GAP)
 
     def _header(self) -> KeyPath:
@@ -126,7 +125,7 @@ class _Walk:
         length = self._list_lengths.get(table)
         return table if length is None else (*table, length - 1)
 
-    def _key_value(self, table: KeyPath, depth: int) -> None:
+    def _key_value(self, table: KeyPath) -> None:
         line = self._line_here()
         *parents, last = self._key()
         for part in parents:
@@ -138,7 +137,7 @@ class _Walk:
         self._defined.add(table)
         self._note(table, line)
         self._expect("=")
-        self._value(table, depth)
+        self._value(table)
 
     def _key(self) -> list[str]:
         parts: list[str] = []
@@ -148,22 +147,18 @@ class _Walk:
                 raise _NotTomlError
             self.position = match.end()
             parts.append(_key_text(match))
-            if len(parts) > DEEPEST:
-                raise self._too_deep()
             if not self.text.startswith(".", self.position):
                 return parts
             self.position += 1
 
-    def _value(self, path: KeyPath, depth: int) -> None:
-        if depth > DEEPEST:
-            raise self._too_deep()
+    def _value(self, path: KeyPath) -> None:
         while self.text.startswith((" ", "\t"), self.position):
             self.position += 1
         start = self.text[self.position : self.position + 1]
         if start == "[":
-            self._list(path, depth)
+            self._list(path)
         elif start == "{":
-            self._inline_table(path, depth)
+            self._inline_table(path)
         elif start in ('"', "'"):
             self._skip(_STRING)
         else:
@@ -176,13 +171,13 @@ class _Walk:
             message = f"The number has more than {LONGEST_NUMBER} digits."
             raise refused(message, self.label, self._line_here(), "If it is text, put it in quotes.")
 
-    def _list(self, path: KeyPath, depth: int) -> None:
+    def _list(self, path: KeyPath) -> None:
         self.position += 1
         index = 0
         self._skip(_GAP)
         while not self.text.startswith("]", self.position):
             self._note((*path, index), self._line_here())
-            self._value((*path, index), depth + 1)
+            self._value((*path, index))
             index += 1
             self._skip(_GAP)
             if not self.text.startswith("]", self.position):
@@ -190,11 +185,11 @@ class _Walk:
                 self._skip(_GAP)
         self.position += 1
 
-    def _inline_table(self, path: KeyPath, depth: int) -> None:
+    def _inline_table(self, path: KeyPath) -> None:
         self.position += 1
         self._skip(_GAP)
         while not self.text.startswith("}", self.position):
-            self._key_value(path, depth + 1)
+            self._key_value(path)
             self._skip(_GAP)
             if not self.text.startswith("}", self.position):
                 self._expect(",")
@@ -203,16 +198,13 @@ class _Walk:
 
     def _note(self, path: KeyPath, line: int) -> None:
         if len(path) > DEEPEST:
-            raise self._too_deep()
+            raise too_deep(self.label, line)
         self.lines.setdefault(path, line)
         if len(self.lines) > MOST_VALUES:
             raise too_many(self.label, line)
 
     def _repeat(self, path: KeyPath, line: int) -> None:
         self.repeated = self.repeated or (path, line)
-
-    def _too_deep(self) -> KlError:
-        return too_deep(self.label, self._line_here())
 
     def _skip(self, pattern: re.Pattern[str]) -> None:
         match = pattern.match(self.text, self.position)

@@ -128,6 +128,11 @@ end: 1
     assert lines["end",] == 19  # a line separator inside a text is no new line to an editor
 
 
+def test_an_empty_item_stands_on_the_line_of_its_dash() -> None:
+    lines = parse_yaml("a:\n-\n- 1", "fox.yaml").lines
+    assert (lines["a", 0], lines["a", 1]) == (2, 3)
+
+
 def test_anchors_aliases_and_merge_keys() -> None:
     text = """\
 base: &base
@@ -248,6 +253,9 @@ def test_deep_nesting_is_refused_also_through_aliases(text: str) -> None:
         "a: [" + "1," * (2 * MOST_VALUES + 1) + "]",
         "a: &a [1,1,1,1,1,1,1,1,1]\n"
         + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(20)),
+        # What is broken after the last value that counts is not reached.
+        "a: [" + "1,\n" * (2 * MOST_VALUES + 1) + "]\n@",
+        "a: &a {" + ",".join(f"k{i}: 1" for i in range(100)) + "}\nb: {<<: [" + "*a, " * 200 + "*a]}",
         "a: &a {" + ",".join(f"k{i}: 1" for i in range(500)) + "}\nl:\n" + "- {<<: *a}\n" * 500,
     ],
 )
