@@ -15,6 +15,8 @@ import pytest
 from launcher.base.errors import ExitCode, KlError
 from launcher.demo import layout
 from launcher.demo.layout import lay_out, missing_packages
+from launcher.trainer.checkout import open_checkout
+from launcher.trainer.reader import read_options
 
 
 def git(checkout: Path, *arguments: str) -> str:
@@ -236,3 +238,16 @@ def test_the_trainer_is_typed(tmp_path: Path) -> None:
     ]  # fmt: skip
     done = subprocess.run(command, cwd=demo.checkout, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_spec_holds_options_of_the_trainer_only(tmp_path: Path) -> None:
+    toml = pytest.importorskip("toml")
+    demo = lay_out(tmp_path)
+    spec = toml.load(demo.spec)
+    tables = {name: table for name, table in spec.items() if name not in ("run", "accelerate", "network_args")}
+    written = {key for table in tables.values() for key in table}
+    assert "--network_args" in (demo.checkout / "train_network.py").read_text()
+    options = {option.name for option in read_options(open_checkout(demo.checkout), "train_network.py").options}
+    assert written <= options
+    assert (demo.checkout / spec["run"]["script"]).is_file()
+    assert f"v1s{spec['saving']['save_every_n_steps'] * 3}" in demo.name

@@ -41,14 +41,17 @@ class Batches(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         self.batches: list[list[Picture]] = []
         for dataset in datasets:
             repeated = []
+            size = training_size(dataset.resolution)
+            if size != dataset.resolution:
+                logger.warning(f"the demo trainer trains at {size} instead of {dataset.resolution}")
             for subset in dataset.subsets:
-                pictures = _load_subset(subset, training_size(dataset.resolution))
+                pictures = _load_subset(subset, size)
                 self.image_count += len(pictures) * subset.num_repeats
                 repeated += pictures * subset.num_repeats
             # Mixed once, so that a batch holds different pictures; always the same way, or a resume would differ.
             random.Random(0).shuffle(repeated)  # noqa: S311 - chance, not secrecy
-            size = dataset.batch_size
-            self.batches += [repeated[start : start + size] for start in range(0, len(repeated), size)]
+            count = dataset.batch_size
+            self.batches += [repeated[start : start + count] for start in range(0, len(repeated), count)]
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -63,8 +66,6 @@ class Batches(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
 def training_size(resolution: tuple[int, int]) -> tuple[int, int]:
     """The size that is really trained: the demo's model is made for small pictures."""
     width, height = (max(SIDE_STEP, min(side, LARGEST_SIDE) // SIDE_STEP * SIDE_STEP) for side in resolution)
-    if (width, height) != resolution:
-        logger.warning(f"the demo trainer trains at {width}x{height} instead of {resolution[0]}x{resolution[1]}")
     return width, height
 
 
