@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 import warnings
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from launcher.base.files import sha1_of
@@ -33,14 +34,7 @@ class Sources:
         self.seen[file] = None if content is None else sha1_of(content)
         if content is None:
             return "the file is missing or cannot be read"
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # doubtful escapes in strings are the trainer's business
-                return ast.parse(content)
-        except SyntaxError as error:
-            return f"not valid for Python {_PYTHON}, which kl runs on: {error.msg}, line {error.lineno}"
-        except (ValueError, RecursionError, MemoryError):
-            return f"not valid for Python {_PYTHON}, which kl runs on"
+        return _parsed(content)
 
     def find(self, dotted: str) -> tuple[str | None, bool] | None:
         """The file of a module and whether it is a package, in Python's own order; None when it is not of this root.
@@ -82,6 +76,19 @@ def dotted_name(file: str) -> tuple[str, str, bool]:
     """The name a file is imported by, the file, and whether it is a package."""
     parts = PurePosixPath(file).with_suffix("").parts
     return (".".join(parts[:-1]), file, True) if parts[-1] == "__init__" else (".".join(parts), file, False)
+
+
+@lru_cache(maxsize=64)
+def _parsed(content: bytes) -> ast.Module | str:
+    """Parsed once in a process: the scripts of a checkout share their library. Nobody changes a tree."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # doubtful escapes in strings are the trainer's business
+            return ast.parse(content)
+    except SyntaxError as error:
+        return f"not valid for Python {_PYTHON}, which kl runs on: {error.msg}, line {error.lineno}"
+    except (ValueError, RecursionError, MemoryError):
+        return f"not valid for Python {_PYTHON}, which kl runs on"
 
 
 def _content(path: Path) -> bytes | None:

@@ -1,0 +1,64 @@
+"""`kl launch`: train."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from launcher.cli.parameters import Arguments, Name, Sets, Target
+
+if TYPE_CHECKING:
+    from launcher.plan.plan import Plan
+    from launcher.run.launch import RunResult
+
+
+def launch_command(
+    target: Target,
+    arguments: Arguments = None,
+    sets: Sets = None,
+    name: Name = None,
+    no_clean: Annotated[
+        bool, typer.Option("--no-clean", help="Keep the run directory of a failed run, as NO_CLEAN=1.")
+    ] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="No live line: plain lines, as without a terminal.")] = False,
+) -> int:
+    """Train: check, take the run directory, start the trainer, watch it to its end. DEBUG=1 only shows the plan."""
+    from launcher.cli.plan import refuse_errors, show_plan
+    from launcher.cli.prepare import Request, prepare
+    from launcher.spec.environment import is_debug
+
+    debug = is_debug(os.environ)
+    plan = prepare(Request(target, sets or (), arguments or (), name))
+    if debug:
+        show_plan(plan)
+        return 0
+    refuse_errors(plan)
+    return launch_plan(replace(plan, keep_failed=plan.keep_failed or no_clean), plain=plain)
+
+
+def launch_plan(plan: Plan, *, plain: bool = False) -> int:
+    """Launch a plan without errors on this terminal. Returns the exit code."""
+    from launcher.cli.render import short, show_findings
+    from launcher.run.launch import launch
+    from launcher.run.screen import LiveScreen, PlainScreen
+
+    show_findings(plan.findings)
+    live = sys.stderr.isatty() and not plain
+    screen = LiveScreen() if live else PlainScreen()
+    screen.announce(f"{plan.name}: {plan.trainer.script} → {short(plan.directory)}")
+    result = launch(plan, screen)
+    show_result(plan, result)
+    raise typer.Exit(result.exit_code)
+
+
+def show_result(plan: Plan, result: RunResult) -> None:
+    """How it ended: the outcome and what it left on stdout, a failure's reason on stderr."""
+    from launcher.cli.render import result_as_text, show_failure
+
+    if result.failure is not None:
+        show_failure(result)
+    print("\n".join(result_as_text(plan, result)))

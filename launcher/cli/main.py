@@ -1,0 +1,91 @@
+"""`kl`: the commands, and what becomes of every error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from launcher import __version__
+from launcher.base.errors import ExitCode, KlError
+from launcher.cli.demo import demo_command
+from launcher.cli.launch import launch_command
+from launcher.cli.options import options_command
+from launcher.cli.plan import plan_command
+
+app = typer.Typer(
+    name="kl",
+    help="Launch LoRA and LyCORIS training with kohya-ss/sd-scripts.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("launch")(launch_command)
+app.command("plan")(plan_command)
+app.command("options")(options_command)
+app.command("demo")(demo_command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"kl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _kl(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Launch LoRA and LyCORIS training with kohya-ss/sd-scripts."""
+
+
+def main() -> None:
+    """The command `kl`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line. Returns its exit code: kl's own (ExitCode) or the trainer's."""
+    try:
+        code = _command(list(arguments))
+        sys.stdout.flush()
+    except KlError as error:
+        from launcher.cli.render import show_error
+
+        show_error(error)
+        return int(error.code)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; the interpreter must not complain while it shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.DONE)
+    except KeyboardInterrupt:
+        return 130
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        print("This is a bug in kl. Please report it with the lines above.", file=sys.stderr)
+        return int(ExitCode.BUG)
+    return code
+
+
+def _command(arguments: list[str]) -> int:
+    try:
+        result: Any = app(arguments, prog_name="kl", standalone_mode=False)
+    except (KlError, OSError):
+        raise
+    except Exception as error:
+        # typer's own usage errors; their class is typer's or click's, depending on typer's version.
+        say = getattr(error, "format_message", None)
+        if say is None:
+            raise
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "kl"
+        raise KlError(say(), code=ExitCode.USAGE, hint=f"{command} --help shows how it is used.") from None
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,22 @@
+"""The parameters that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Target = Annotated[
+    str, typer.Argument(help="A run's name (fox-noob-v1s2400) or a spec file.", metavar="NAME|FILE", show_default=False)
+]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(help="After --: arguments for the trainer, over everything else.", show_default=False),
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Set one key, as in --set learning_rate=1e-4.", metavar="KEY=VALUE", show_default=False),
+]
+Name = Annotated[
+    str | None, typer.Option("--name", help="The run's name, when the file is named otherwise.", show_default=False)
+]

@@ -1,0 +1,54 @@
+"""`kl plan`: what would run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from launcher.base.errors import ExitCode, KlError
+from launcher.cli.parameters import Arguments, Name, Sets, Target
+
+if TYPE_CHECKING:
+    from launcher.plan.plan import Plan
+
+
+def plan_command(
+    target: Target,
+    arguments: Arguments = None,
+    sets: Sets = None,
+    name: Name = None,
+    as_shell: Annotated[bool, typer.Option("--sh", help="As commands for a shell.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """Show what `kl launch` would run: one option per line, with where its value came from."""
+    from launcher.cli.prepare import Request, prepare
+
+    if as_shell and as_json:
+        raise KlError("--sh and --json are two forms of one answer.", code=ExitCode.USAGE, hint="Give one of them.")
+    plan = prepare(Request(target, sets or (), arguments or (), name))
+    show_plan(plan, as_shell=as_shell, as_json=as_json)
+
+
+def show_plan(plan: Plan, *, as_shell: bool = False, as_json: bool = False) -> None:
+    """Print the plan; its findings go to stderr. Raises KlError (spec refused) for a plan with errors."""
+    from launcher.cli.render import plan_as_data, plan_as_text, show_findings
+    from launcher.plan.shell import as_shell as shell_text
+
+    if as_json:
+        print(json.dumps(plan_as_data(plan), indent=1))
+    refuse_errors(plan)
+    show_findings(plan.findings)
+    if as_shell:
+        print(shell_text(plan), end="")
+    elif not as_json:
+        print("\n".join(plan_as_text(plan)))
+
+
+def refuse_errors(plan: Plan) -> None:
+    """Raise KlError (spec refused) with the plan's findings when there are errors among them."""
+    if plan.errors:
+        number = len(plan.errors)
+        message = f"{plan.name} is not launched: {number} error{'s' if number > 1 else ''}."
+        raise KlError(message, code=ExitCode.SPEC_REFUSED, findings=plan.findings)

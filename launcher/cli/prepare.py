@@ -1,0 +1,137 @@
+"""From what was typed to a plan: reads the spec, the checkout and the environment, in this order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.base.errors import ExitCode, KlError
+from launcher.plan.arguments import read_arguments
+from launcher.plan.build import Ingredients, build_plan, no_script
+from launcher.plan.plan import Plan, Trainer, TrainingEnvironment
+from launcher.plan.tables import OwnTables, base_folder, read_own_tables
+from launcher.setup.checkouts import usual_checkout
+from launcher.setup.environments import accelerate_folder, find_environment
+from launcher.setup.user_config import UserConfig, read_user_config
+from launcher.spec.environment import from_environment, from_name
+from launcher.spec.find import dataset_folder, find_spec
+from launcher.spec.load import Spec, load_spec
+from launcher.spec.names import parse_name
+from launcher.spec.overrides import parse_set
+from launcher.spec.paths import expand
+from launcher.trainer.checkout import Checkout, open_checkout, script_path
+from launcher.trainer.options import ScriptOptions
+from launcher.trainer.other_scripts import scripts_with
+from launcher.trainer.reader import read_options, read_parser
+
+DEFAULT_OUTPUT_ROOT = "~/output_dir"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was typed: a name or file, `--set`s, the arguments after `--`, and another name for the run."""
+
+    target: str
+    sets: Sequence[str] = ()
+    arguments: Sequence[str] = ()
+    name: str | None = None
+
+
+def prepare(request: Request, environ: Mapping[str, str] = os.environ) -> Plan:
+    """Make the plan of a run. Nothing is written but the cache of options.
+
+    Raises KlError when there is nothing to plan with: no spec, checkout, script or environment. A spec with errors
+    gives a plan with errors, whatever its environment: what the user wrote comes first.
+    """
+    sets = tuple(parse_set(text) for text in request.sets)
+    config = read_user_config()
+    spec = _spec(request, config)
+    outside = from_environment(environ)
+    tables = read_own_tables([*config.settings, *spec.settings, *outside, *sets])
+    checkout = open_checkout(_checkout(tables))
+    script = tables.run.script
+    if script is None:
+        raise no_script(checkout.scripts, str(request.target))
+    file = _script(checkout, script, tables)
+    options = read_options(checkout, file)
+    arguments = read_arguments(request.arguments, options)
+    settings = [*config.settings, *spec.settings, *from_name(spec.name), *outside, *sets, *arguments]
+    environment, not_ready = _environment(tables, environ)
+    plan = build_plan(
+        Ingredients(
+            spec=spec,
+            settings=settings,
+            tables=tables,
+            trainer=Trainer(checkout.path, checkout.commit, file),
+            options=options,
+            scripts_with=lambda name: scripts_with(checkout, name, file),
+            accelerate_options=_accelerate_options(environment),
+            environment=environment,
+            output_root=_folder(tables, "output_root") or Path(DEFAULT_OUTPUT_ROOT).expanduser(),
+            dataset_folder=_dataset_folder(tables, spec, config),
+            cores=os.cpu_count() or 1,
+        )
+    )
+    if not_ready and not plan.errors:
+        raise not_ready
+    return plan
+
+
+def _spec(request: Request, config: UserConfig) -> Spec:
+    name, path = find_spec(request.target, folders=config.spec_folders, datasets_root=config.datasets_root)
+    if request.name is not None:
+        name = parse_name(request.name)
+    return load_spec(path, name, template_folders=config.template_folders)
+
+
+def _checkout(tables: OwnTables) -> Path:
+    return _folder(tables, "sd_scripts") or usual_checkout()
+
+
+def _script(checkout: Checkout, script: str, tables: OwnTables) -> str:
+    try:
+        return script_path(checkout, script).relative_to(checkout.path).as_posix()
+    except KlError as error:
+        where = tables.where("run.script") or error.where
+        raise KlError(error.message, code=error.code, where=where, hint=error.hint) from None
+
+
+def _folder(tables: OwnTables, key: str) -> Path | None:
+    text = getattr(tables.run, key)
+    if text is None:
+        return None
+    setting = tables.origins[f"run.{key}"]
+    return Path(expand(text, base_folder(setting), origin=setting.origin))
+
+
+def _dataset_folder(tables: OwnTables, spec: Spec, config: UserConfig) -> Path | None:
+    folder = _folder(tables, "dataset_folder")
+    if folder is None:
+        return dataset_folder(spec.name, config.datasets_root)
+    if not folder.is_dir():
+        raise KlError(
+            f"The dataset folder {folder} is not there.",
+            code=ExitCode.SPEC_REFUSED,
+            where=tables.where("run.dataset_folder"),
+            hint="Correct run.dataset_folder or TRAINING_DIR.",
+        )
+    return folder
+
+
+def _environment(tables: OwnTables, environ: Mapping[str, str]) -> tuple[TrainingEnvironment, KlError | None]:
+    try:
+        return find_environment(tables, environ), None
+    except KlError as error:
+        return TrainingEnvironment("none", "none", Path("python"), {}), error
+
+
+def _accelerate_options(environment: TrainingEnvironment) -> ScriptOptions | None:
+    """What `accelerate launch` of this environment accepts, read like the trainer's; None when it cannot be read."""
+    folder = accelerate_folder(environment.python)
+    if folder is None:
+        return None
+    file = "accelerate/commands/launch.py"
+    options = read_parser(folder.parent, file, "launch_command_parser", package="accelerate")
+    return options if options.options and not options.unread else None

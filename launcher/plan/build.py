@@ -1,0 +1,207 @@
+"""Spec and options become a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from launcher.base.errors import ExitCode, KlError
+from launcher.base.findings import Finding, Severity
+from launcher.base.origin import Origin, Source
+from launcher.base.settings import Setting, Value
+from launcher.plan.accelerate import NEUTRAL_CONFIG, NEUTRAL_FILE, Accelerate, accelerate_arguments
+from launcher.plan.checks.keys import check_secrets, check_set_by_kl, check_unknown
+from launcher.plan.checks.required import check_required
+from launcher.plan.checks.steps import check_steps
+from launcher.plan.checks.unread import check_unread
+from launcher.plan.data_files import DataFiles, find_data_files
+from launcher.plan.outputs import DEFAULT_STEPS, expected_outputs, whole_number
+from launcher.plan.paths import is_path, with_whole_paths
+from launcher.plan.plan import Argument, Plan, PlannedFile, Trainer, TrainingEnvironment
+from launcher.plan.resolve import Chosen, Resolved, resolve
+from launcher.plan.retention import retention
+from launcher.plan.tables import EnvTable, OwnTables, RunTable
+from launcher.plan.values import BadValue, words_of
+from launcher.spec.load import Spec
+from launcher.trainer.options import ScriptOptions
+
+_KL = Origin(Source.KL, "kl")
+# So that the log shows a line when it happens, in one encoding, and progress bars do not flood it.
+_TRAINER_VARIABLES = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "TQDM_MININTERVAL": "1"}
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """All that a plan is made of. `settings` are of all layers, the weakest first.
+
+    `accelerate_options` is None where the environment's accelerate could not be read. `scripts_with`
+    names other scripts of the checkout that have an option; it is only called for a key that this script lacks.
+    """
+
+    spec: Spec
+    settings: Sequence[Setting]
+    tables: OwnTables
+    trainer: Trainer
+    options: ScriptOptions
+    scripts_with: Callable[[str], Sequence[str]]
+    accelerate_options: ScriptOptions | None
+    environment: TrainingEnvironment
+    output_root: Path
+    dataset_folder: Path | None
+    cores: int
+
+
+def build_plan(given: Ingredients) -> Plan:
+    """Resolve everything about a run. What is wrong stands in the plan's findings; nothing is raised for it."""
+    name = given.spec.name
+    run = given.tables.run
+    resolved = resolve(given.settings, given.options, run.drop)
+    findings: list[Finding] = [*given.tables.findings, *resolved.findings]
+    findings += check_set_by_kl(given.settings)
+    findings += check_secrets(given.settings)
+    own_keys = [*RunTable.model_fields, *EnvTable.model_fields]
+    findings += check_unknown(resolved.unknown, given.options, own_keys, given.scripts_with)
+    if run.keep_last_saves:
+        kept = retention(run.keep_last_saves, given.tables.where("run.keep_last_saves"), resolved, given.options)
+        findings += kept.findings
+        added = resolve(kept.settings, given.options)
+        resolved = replace(resolved, chosen=(*resolved.chosen, *added.chosen))
+    data = find_data_files(resolved, given.options, given.dataset_folder)
+    findings += data.findings
+    findings += check_required(resolved, given.options, has_dataset="dataset_config" in data.files)
+    findings += check_steps(name, resolved)
+    findings += check_unread(given.options, resolved)
+    directory = given.output_root / name.text
+    accelerate = accelerate_arguments(
+        given.tables.accelerate,
+        given.accelerate_options,
+        config_file=str(directory / NEUTRAL_FILE),
+        trainer_precision=resolved.value("mixed_precision"),
+        cores=given.cores,
+    )
+    findings += accelerate.findings
+    arguments = tuple(_arguments(resolved, given.options, data, directory, findings))
+    steps = _steps(resolved, given.options)
+    return Plan(
+        name=name.text,
+        directory=directory,
+        spec=given.spec.path,
+        trainer=given.trainer,
+        environment=given.environment,
+        accelerate=accelerate.arguments,
+        arguments=arguments,
+        variables={**_TRAINER_VARIABLES, **given.tables.env.variables},
+        files=tuple(_files(given.spec, data, accelerate)),
+        outputs=expected_outputs(name.text, resolved, steps),
+        steps=steps,
+        notes=run.notes,
+        keep_failed=run.no_clean,
+        findings=tuple(_in_order(_without_repeats(findings))),
+    )
+
+
+def _arguments(
+    resolved: Resolved, options: ScriptOptions, data: DataFiles, directory: Path, findings: list[Finding]
+) -> Iterator[Argument]:
+    """In the parser's own order; then what kl sets."""
+    own: Mapping[str, str] = {
+        "output_dir": str(directory),
+        "output_name": directory.name,
+        "logging_dir": str(directory / "logs"),
+    }
+    for chosen in resolved.chosen:
+        if chosen.option.name not in own and chosen.option.name not in data.files:
+            argument = _argument(chosen, findings)
+            if argument:
+                yield argument
+    for option, file in data.files.items():
+        path = str(directory / file.name)
+        yield Argument(option, (f"--{option}={path}",), path, file.origin, data.over.get(option, ()))
+    for key, value in own.items():
+        if options.get(key):
+            yield Argument(key, (f"--{key}={value}",), value, _KL)
+    if options.unread:
+        # Part of the script could not be read: the key may be right. The trainer's parser has the last word.
+        yield from (_unchecked(setting) for setting in resolved.unknown)
+
+
+def _argument(chosen: Chosen, findings: list[Finding]) -> Argument | None:
+    option, setting = chosen.option, chosen.setting
+    where = str(setting.origin)
+    if chosen.items:
+        words = (f"--{option.name}", *(f"{item.key}={item.text}" for item in chosen.items))
+        return Argument(option.name, words, setting.value, setting.origin, chosen.over)
+    value: Value = setting.value
+    try:
+        if is_path(option):
+            value = with_whole_paths(option, setting)
+    except KlError as error:
+        findings.append(Finding(Severity.ERROR, "path", error.message, error.where, error.hint))
+        return None
+    words_or_bad = words_of(option, value)
+    if isinstance(words_or_bad, BadValue):
+        bad = words_or_bad
+        findings.append(Finding(Severity.ERROR, bad.code, bad.message, where, bad.hint))
+        return None
+    return Argument(option.name, words_or_bad, value, setting.origin, chosen.over) if words_or_bad else None
+
+
+def _unchecked(setting: Setting) -> Argument:
+    flag = f"--{setting.key}"
+    if setting.value is True:
+        words: tuple[str, ...] = (flag,)
+    elif isinstance(setting.value, list):
+        words = (flag, *(str(item) for item in setting.value))
+    else:
+        words = (f"{flag}={setting.value}",)
+    return Argument(setting.key, words, setting.value, setting.origin)
+
+
+def _files(spec: Spec, data: DataFiles, accelerate: Accelerate) -> Iterator[PlannedFile]:
+    """What the run directory starts with: the spec as it was, what it extends, and the files the trainer reads."""
+    taken = {file.name for file in data.files.values()} | {NEUTRAL_FILE}
+    for document in spec.documents:
+        main = document is spec.documents[-1]
+        base = "spec" if main else f"template-{document.path.stem}"
+        suffix = document.path.suffix.lower()
+        name, number = f"{base}{suffix}", 2
+        while name in taken:
+            name, number = f"{base}-{number}{suffix}", number + 1
+        taken.add(name)
+        source = Source.SPEC if main else Source.TEMPLATE
+        yield PlannedFile(name, document.content, Origin(source, document.label, document.path), document.path)
+    yield from data.files.values()
+    if accelerate.neutral:
+        yield PlannedFile(NEUTRAL_FILE, NEUTRAL_CONFIG, _KL)
+
+
+def _steps(resolved: Resolved, options: ScriptOptions) -> int | None:
+    if resolved.get("max_train_epochs"):
+        return None
+    chosen = whole_number(resolved, "max_train_steps")
+    if chosen is not None:
+        return chosen
+    option = options.get("max_train_steps")
+    default = option.default if option else None
+    return default if isinstance(default, int) else DEFAULT_STEPS
+
+
+def _without_repeats(findings: Iterable[Finding]) -> list[Finding]:
+    return list(dict.fromkeys(findings))
+
+
+def _in_order(findings: Iterable[Finding]) -> list[Finding]:
+    order = list(Severity)
+    return sorted(findings, key=lambda finding: order.index(finding.severity))
+
+
+def no_script(checkout_scripts: Sequence[str], where: str | None) -> KlError:
+    """The refusal of a spec that names no training script."""
+    listed = ", ".join(checkout_scripts)
+    return KlError(
+        "Nothing says which training script to use.",
+        code=ExitCode.SPEC_REFUSED,
+        where=where,
+        hint=f'Set script = "…" in [run], or SD_SCRIPT. There are: {listed}.',
+    )

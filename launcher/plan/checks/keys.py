@@ -1,0 +1,90 @@
+"""Keys that no option has, keys that kl sets itself, and secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from launcher.base.findings import Finding, Severity
+from launcher.base.nearest import nearest
+from launcher.base.origin import Source
+from launcher.base.settings import Setting
+from launcher.trainer.options import ScriptOptions
+
+# Set by kl, with what to write instead.
+SET_BY_KL = {
+    "output_dir": "Set run.output_root or OUTPUT_DIR; the run's own folder is named after the run.",
+    "output_name": "It is the run's name: kl launch NAME.",
+    "logging_dir": "Logs go to logs/ in the run directory.",
+    "log_prefix": "Logs go to logs/ in the run directory; no prefix is needed.",
+    "config_file": "Write its keys into the spec, or name the file in extends.",
+    "output_config": "kl plan NAME --json prints the options of a run, and its run.json keeps them.",
+}
+SECRETS = {"wandb_api_key": "WANDB_API_KEY", "huggingface_token": "HF_TOKEN"}
+
+
+def check_set_by_kl(settings: Iterable[Setting]) -> Iterator[Finding]:
+    """Keys that kl sets itself."""
+    for setting in settings:
+        if setting.key in SET_BY_KL and setting.table[-1:] != ("network_args",):
+            yield _error("set-by-kl", f"{setting.key} is set by kl.", setting, SET_BY_KL[setting.key])
+
+
+def check_secrets(settings: Iterable[Setting]) -> Iterator[Finding]:
+    """Secrets, which would end in the record, the log and the list of processes. The value is never repeated."""
+    for setting in settings:
+        if setting.key in SECRETS:
+            variable = SECRETS[setting.key]
+            hint = f"Remove it and set {variable} in the environment: it reaches the trainer and is not written down."
+            where = "--set" if setting.origin.source is Source.SET else str(setting.origin)
+            yield Finding(Severity.ERROR, "secret", f"{setting.key} is a secret and may not stand here.", where, hint)
+        elif setting.table[:2] == ("env", "variables") and _names_a_secret(setting.key):
+            hint = f"Remove it and set {setting.key} in the environment that kl is started in."
+            where = "--set" if setting.origin.source is Source.SET else str(setting.origin)
+            yield Finding(Severity.ERROR, "secret", f"{setting.key} is a secret and may not stand here.", where, hint)
+
+
+def check_unknown(
+    unknown: Sequence[Setting],
+    options: ScriptOptions,
+    own_keys: Iterable[str],
+    scripts_with: Callable[[str], Sequence[str]],
+) -> Iterator[Finding]:
+    """Keys that the script does not have: the nearest right name, or the script that has them.
+
+    `scripts_with` names other scripts of the checkout that have an option; it is only called for unknown keys.
+    Where parts of the script could not be read, an unknown key may be right after all: a warning, not an error.
+    """
+    unknown = [setting for setting in unknown if setting.key not in SET_BY_KL and setting.key not in SECRETS]
+    if not unknown:
+        return
+    names = [option.name for option in options.options if option.name not in (*SET_BY_KL, *SECRETS)]
+    severity = Severity.WARNING if options.unread else Severity.ERROR
+    for setting in unknown:
+        key = setting.path if setting.table[-1:] and setting.table[-1].endswith("_args") else setting.key
+        message = f"{options.script} has no option {key}."
+        has_it = scripts_with(setting.key)
+        near = nearest(setting.key, names)
+        if has_it:
+            hint = f"It is an option of {_listed(has_it)}."
+            near_name = nearest(setting.key, [name for name in names if name != setting.key])
+            hint += f" Or did you mean {near_name}?" if near_name else ""
+        elif near:
+            hint = f"Did you mean {near}?"
+        elif nearest(setting.key, own_keys):
+            hint = f"Did you mean {nearest(setting.key, own_keys)}, of kl's own settings?"
+        else:
+            hint = f"kl options {options.script} --search {setting.key.split('_')[0]} shows what there is."
+        yield Finding(severity, "unknown-key", message, str(setting.origin), hint)
+
+
+def _names_a_secret(variable: str) -> bool:
+    parts = variable.upper().split("_")
+    return bool({"TOKEN", "KEY", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS"} & set(parts))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def _error(code: str, message: str, setting: Setting, hint: str) -> Finding:
+    return Finding(Severity.ERROR, code, message, str(setting.origin), hint)

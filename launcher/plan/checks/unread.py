@@ -1,0 +1,22 @@
+"""What could not be read of the training script: said, never passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from launcher.base.findings import Finding, Severity
+from launcher.plan.resolve import Resolved
+from launcher.trainer.options import ScriptOptions
+
+
+def check_unread(options: ScriptOptions, resolved: Resolved) -> Iterator[Finding]:
+    """Places of the script that kl could not read, and used options it knows only in part."""
+    for note in options.unread:
+        message = f"kl could not read part of {options.script}: {note.what}"
+        hint = "Options added there are passed on unchecked only after --."
+        yield Finding(Severity.WARNING, "unread", message.rstrip(".") + ".", note.where, hint)
+    for chosen in resolved.chosen:
+        if chosen.option.unread:
+            fields = ", ".join(chosen.option.unread)
+            message = f"kl could not read all of {chosen.option.name} ({fields}): it is not checked in full."
+            yield Finding(Severity.WARNING, "unread", message, chosen.option.source, None)

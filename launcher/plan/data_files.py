@@ -1,0 +1,173 @@
+"""The dataset config and the sample prompts of a run: where they come from, and as they are put beside it."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import toml
+
+from launcher.base.errors import KlError
+from launcher.base.findings import Finding, Severity
+from launcher.base.origin import Origin, Source
+from launcher.base.settings import Setting, Value
+from launcher.plan.paths import with_whole_paths
+from launcher.plan.plan import PlannedFile
+from launcher.plan.prompts import prompt_lines
+from launcher.plan.resolve import DATASET_TABLES, PROMPTS, Resolved
+from launcher.spec.paths import expand
+from launcher.trainer.options import ScriptOptions
+
+DATASET_CONFIG, DATASET_FILE, PROMPTS_FILE = "dataset_config", "config.toml", "sample-prompts"
+LARGEST = 16 * 1024 * 1024
+# Other ways to name the pictures; with one of them the dataset folder's config.toml is not wanted.
+_OTHER_DATASETS = ("train_data_dir", "in_json", "dataset_class")
+_PATH_KEYS = ("image_dir", "metadata_file", "conditioning_data_dir")  # of a subset: library/config_util.py
+
+
+@dataclass(frozen=True)
+class DataFiles:
+    """The two files, by the option that names each to the trainer, and what is wrong with them."""
+
+    files: dict[str, PlannedFile]
+    over: dict[str, tuple[Setting, ...]]
+    findings: tuple[Finding, ...]
+
+
+def find_data_files(resolved: Resolved, options: ScriptOptions, dataset_folder: Path | None) -> DataFiles:
+    """Take both files from the spec, from the files it names, or from the dataset's folder, in this order.
+
+    What is written into the spec and a file it names at the same place cannot both be used: a finding.
+    """
+    findings: list[Finding] = []
+    files: dict[str, PlannedFile] = {}
+    over: dict[str, tuple[Setting, ...]] = {}
+    for option, inline in ((DATASET_CONFIG, _inline_dataset), (PROMPTS, _inline_prompts)):
+        if options.get(option) is None:
+            findings.extend(_unsupported(option, resolved, options))
+            continue
+        written = inline(resolved, findings)
+        named = resolved.get(option)
+        if written and named:
+            message = f"{option} names a file, and the spec holds the same itself ({written.origin})."
+            findings.append(_error("same-key-twice", message, str(named.setting.origin), "Keep one of them."))
+        elif written:
+            files[option] = written
+        elif named:
+            over[option] = named.over
+            files.update(_copy(option, resolved, findings))
+        else:
+            files.update(_from_folder(option, resolved, dataset_folder, findings))
+    return DataFiles(files, over, tuple(findings))
+
+
+def _inline_dataset(resolved: Resolved, findings: list[Finding]) -> PlannedFile | None:
+    tables = [setting for setting in resolved.whole if setting.key in DATASET_TABLES]
+    datasets = next((setting for setting in tables if setting.key == "datasets"), None)
+    if datasets is None:
+        return None
+    wrong = next((s for s in tables if not isinstance(s.value, list if s.key == "datasets" else dict)), None)
+    if wrong or not all(isinstance(entry, dict) for entry in _entries(datasets.value)):
+        hint = "Write [[datasets]] with [[datasets.subsets]] below it, and [general] for what all share."
+        findings.append(_error("wrong-type", "datasets is not a list of tables.", str(datasets.origin), hint))
+        return None
+    whole = {setting.key: _whole_paths(setting.value, setting, findings) for setting in tables}
+    return PlannedFile(DATASET_FILE, toml.dumps(whole).encode(), datasets.origin)
+
+
+def _inline_prompts(resolved: Resolved, findings: list[Finding]) -> PlannedFile | None:
+    setting = next((setting for setting in resolved.whole if setting.key == PROMPTS), None)
+    if setting is None:
+        return None
+    text, wrong = prompt_lines(setting)
+    findings.extend(wrong)
+    return PlannedFile(f"{PROMPTS_FILE}.txt", text.encode(), setting.origin)
+
+
+def _whole_paths(value: Value, setting: Setting, findings: list[Finding]) -> Any:
+    base = setting.origin.path.parent if setting.origin.path else Path.cwd()
+    if isinstance(value, list):
+        return [_whole_paths(item, setting, findings) for item in value]
+    if not isinstance(value, dict):
+        return value
+    whole: dict[str, Any] = {}
+    for key, item in value.items():
+        if key in _PATH_KEYS and isinstance(item, str):
+            try:
+                whole[key] = expand(item, base, origin=setting.origin)
+            except KlError as error:
+                findings.append(_error("path", error.message, error.where, error.hint))
+        elif item is None:
+            findings.append(_error("wrong-type", f"{key} in {setting.key} has no value.", str(setting.origin), None))
+        else:
+            whole[key] = _whole_paths(item, setting, findings)
+    return whole
+
+
+def _entries(value: Value) -> list[Value]:
+    return value if isinstance(value, list) else []
+
+
+def _copy(option: str, resolved: Resolved, findings: list[Finding]) -> Iterator[tuple[str, PlannedFile]]:
+    chosen = resolved.get(option)
+    if chosen is None:
+        return
+    try:
+        path = with_whole_paths(chosen.option, chosen.setting)
+    except KlError as error:
+        findings.append(_error("path", error.message, error.where, error.hint))
+        return
+    if isinstance(path, str) and path:
+        yield from _read(option, Path(path), chosen.setting.origin, findings)
+    else:
+        message = f"{option} names no file."
+        findings.append(_error("wrong-type", message, str(chosen.setting.origin), "Give the path of one file."))
+
+
+def _from_folder(
+    option: str, resolved: Resolved, folder: Path | None, findings: list[Finding]
+) -> Iterator[tuple[str, PlannedFile]]:
+    if folder is None or (option == DATASET_CONFIG and any(resolved.get(name) for name in _OTHER_DATASETS)):
+        return
+    name = DATASET_FILE if option == DATASET_CONFIG else f"{PROMPTS_FILE}.txt"
+    path = folder / name
+    if path.exists():
+        origin = Origin(Source.DATASET_FOLDER, f"{name} of the dataset folder", path)
+        yield from _read(option, path, origin, findings)
+
+
+def _read(option: str, path: Path, origin: Origin, findings: list[Finding]) -> Iterator[tuple[str, PlannedFile]]:
+    suffix = path.suffix.lower() if option == PROMPTS else ".toml"
+    name = f"{PROMPTS_FILE}{suffix}" if option == PROMPTS else DATASET_FILE
+    if option == PROMPTS and suffix not in (".txt", ".toml", ".json"):
+        # library/train_util.py, load_prompts: any other ending leaves the prompts unset.
+        hint = "The trainer tells the three forms apart by the file's ending."
+        findings.append(_error("prompt", f"{path} is not a .txt, .toml or .json file.", str(origin), hint))
+        return
+    try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
+            why = "is not a file" if not stat.S_ISREG(about.st_mode) else "is larger than 16 MiB"
+            findings.append(_error("file", f"{option}: {path} {why}.", str(origin), "Give the right file."))
+            return
+        content = path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or "cannot be read").lower()
+        findings.append(_error("file", f"{option}: {path}: {reason}.", str(origin), "Correct the path."))
+        return
+    yield option, PlannedFile(name, content, replace(origin), path)
+
+
+def _unsupported(option: str, resolved: Resolved, options: ScriptOptions) -> Iterator[Finding]:
+    """The script has no such option, so what the spec holds for it cannot reach the trainer."""
+    for setting in resolved.whole:
+        if setting.key == option or (option == DATASET_CONFIG and setting.key in DATASET_TABLES):
+            message = f"{options.script} has no option {option}, so {setting.key} cannot reach it."
+            yield _error("unknown-key", message, str(setting.origin), "Remove it, or use another script.")
+
+
+def _error(code: str, message: str, where: str | None, hint: str | None) -> Finding:
+    return Finding(Severity.ERROR, code, message, where, hint)

@@ -1,0 +1,32 @@
+"""A plan as a script for a POSIX shell: pasted there, it does what `kl launch` would start."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from launcher.plan.plan import Plan, PlannedFile
+
+
+def as_shell(plan: Plan) -> str:
+    """The run directory with its files, then the trainer. Stops at the first failure, such as a run that exists."""
+    return "\n".join(_lines(plan)) + "\n"
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    quote = shlex.quote
+    directory = str(plan.directory)
+    yield f"mkdir -p {quote(str(plan.directory.parent))} &&"
+    yield f"mkdir {quote(directory)} &&"
+    for file in plan.files:
+        yield f"{_write(file, f'{directory}/{file.name}')} &&"
+    yield f"cd {quote(str(plan.trainer.checkout))} &&"
+    variables = {**plan.environment.variables, **plan.variables}
+    words = ["env", *(f"{key}={value}" for key, value in variables.items()), *plan.argv]
+    yield " \\\n  ".join(quote(word) for word in words)
+
+
+def _write(file: PlannedFile, target: str) -> str:
+    if file.source is not None:
+        return f"cp {shlex.quote(str(file.source))} {shlex.quote(target)}"
+    return f"printf %s {shlex.quote(file.content.decode())} > {shlex.quote(target)}"

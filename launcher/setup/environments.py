@@ -1,0 +1,154 @@
+"""The environment that trains: conda, venv or a plain interpreter, found without starting it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from launcher.base.errors import ExitCode, KlError
+from launcher.base.nearest import nearest
+from launcher.base.settings import Setting
+from launcher.plan.plan import TrainingEnvironment
+from launcher.plan.tables import EnvTable, OwnTables, base_folder
+from launcher.spec.paths import expand
+
+_CONDA_HOMES = ("miniforge3", "mambaforge", "miniconda3", "anaconda3", "micromamba", ".conda", ".local/share/mamba")
+
+
+def find_environment(tables: OwnTables, environ: Mapping[str, str] = os.environ) -> TrainingEnvironment:
+    """The environment `[env]` names; without it the active one that has accelerate, then kl's own.
+
+    Raises KlError (environment not ready) when it is not there or has no accelerate.
+    """
+    env = tables.env
+    if env.kind is None and env.name is None and env.path is None:
+        return _unnamed(environ)
+    where = tables.where("env.kind") or tables.where("env.path") or tables.where("env.name")
+    kind = env.kind or ("venv" if env.path else "conda")
+    if kind == "conda":
+        found = _conda(env, tables, environ, where)
+    else:
+        if env.path is None:
+            raise _not_ready(f'[env] kind = "{kind}" needs a path.', where, 'path = "…"')
+        path = _path(env.path, tables.origins.get("env.path"))
+        found = _interpreter(path) if kind == "python" else _venv(path)
+    if not os.access(found.python, os.X_OK) or found.python.is_dir():
+        raise _not_ready(f"{found.python} is not there or cannot be run.", where, "Correct [env], or make it.")
+    if accelerate_folder(found.python) is None:
+        raise _no_accelerate(found, where)
+    return found
+
+
+def accelerate_folder(python: Path) -> Path | None:
+    """The folder `accelerate` among the packages of this interpreter, or None. Nothing is started or imported."""
+    return next((site / "accelerate" for site in site_packages(python) if (site / "accelerate").is_dir()), None)
+
+
+def site_packages(python: Path) -> Iterator[Path]:
+    """The folders of packages that this interpreter has, as far as the layout of its environment tells."""
+    here, real = python.parent.parent, python.resolve().parent.parent
+    alone = (here / "pyvenv.cfg").is_file() and not _sees_system(here / "pyvenv.cfg")
+    for prefix in (here,) if alone else dict.fromkeys((here, real)):
+        for lib in ("lib", "lib64", "local/lib"):
+            for packages in ("site-packages", "dist-packages"):
+                yield from sorted((prefix / lib).glob(f"python3*/{packages}"))
+                yield from sorted((prefix / lib).glob(f"python3/{packages}"))
+    if python == Path(sys.executable):
+        yield from (Path(entry) for entry in sys.path if entry)
+
+
+def _sees_system(config: Path) -> bool:
+    text = config.read_text(encoding="utf-8", errors="replace").lower()
+    return any(line.replace(" ", "") == "include-system-site-packages=true" for line in text.splitlines())
+
+
+def _unnamed(environ: Mapping[str, str]) -> TrainingEnvironment:
+    candidates = []
+    if environ.get("VIRTUAL_ENV"):
+        candidates.append(_venv(Path(environ["VIRTUAL_ENV"])))
+    if environ.get("CONDA_PREFIX"):
+        candidates.append(_conda_at(Path(environ["CONDA_PREFIX"])))
+    candidates.append(_interpreter(Path(sys.executable)))
+    for candidate in candidates:
+        if os.access(candidate.python, os.X_OK) and accelerate_folder(candidate.python):
+            return candidate
+    raise _not_ready(
+        "No training environment is named, and the active one has no accelerate.",
+        None,
+        'Name yours: [env] kind = "venv", path = "…", or kind = "conda", name = "…".',
+    )
+
+
+def _venv(path: Path) -> TrainingEnvironment:
+    folder = path / "bin"
+    variables = {"VIRTUAL_ENV": str(path), "PATH": _path_with(folder)}
+    return TrainingEnvironment("venv", str(path), folder / "python", variables)
+
+
+def _interpreter(path: Path) -> TrainingEnvironment:
+    python = path / "bin" / "python" if path.is_dir() else path
+    return TrainingEnvironment("python", str(python), python, {"PATH": _path_with(python.parent)})
+
+
+def _conda_at(prefix: Path, name: str | None = None) -> TrainingEnvironment:
+    folder = prefix / "bin"
+    label = name or prefix.name
+    variables = {"CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": label, "PATH": _path_with(folder)}
+    return TrainingEnvironment("conda", label, folder / "python", variables)
+
+
+def _conda(env: EnvTable, tables: OwnTables, environ: Mapping[str, str], where: str | None) -> TrainingEnvironment:
+    if env.path:
+        return _conda_at(_path(env.path, tables.origins.get("env.path")))
+    if env.name is None:
+        raise _not_ready('[env] kind = "conda" needs a name or a path.', where, 'name = "…"')
+    known = {prefix.name: prefix for prefix in reversed(list(_conda_prefixes(environ)))}
+    if env.name in known:
+        return _conda_at(known[env.name], env.name)
+    near = nearest(env.name, known)
+    there = f"There are: {', '.join(sorted(known))}." if known else "No conda environments were found."
+    hint = f"Did you mean {near}? {there}" if near else there
+    raise _not_ready(f"There is no conda environment {env.name}.", where, hint)
+
+
+def _conda_prefixes(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Every environment conda, mamba or micromamba would list: those below their roots, and those they noted."""
+    home = Path.home()
+    roots = [Path(environ[name]) for name in ("MAMBA_ROOT_PREFIX", "CONDA_ROOT") if environ.get(name)]
+    if environ.get("CONDA_EXE"):
+        roots.append(Path(environ["CONDA_EXE"]).parent.parent)
+    if environ.get("CONDA_PREFIX"):
+        roots.append(Path(environ["CONDA_PREFIX"]))
+    roots += [home / name for name in _CONDA_HOMES] + [Path("/opt/conda"), Path("/opt/miniforge3")]
+    for root in dict.fromkeys(roots):
+        for prefix in [*sorted((root / "envs").glob("*")), root]:
+            if (prefix / "bin" / "python").exists():
+                yield prefix
+    noted = home / ".conda" / "environments.txt"
+    if noted.is_file():
+        for line in noted.read_text(errors="replace").splitlines():
+            prefix = Path(line.strip())
+            if line.strip() and (prefix / "bin" / "python").exists():
+                yield prefix
+
+
+def _path(text: str, setting: Setting | None) -> Path:
+    return Path(expand(text, base_folder(setting), origin=setting.origin if setting else None))
+
+
+def _path_with(folder: Path) -> str:
+    return os.pathsep.join([str(folder), *filter(None, [os.environ.get("PATH")])])
+
+
+def _no_accelerate(environment: TrainingEnvironment, where: str | None) -> KlError:
+    return _not_ready(
+        f"The {environment.kind} environment {environment.label} has no accelerate.",
+        where,
+        f"{environment.python} -m pip install accelerate",
+    )
+
+
+def _not_ready(message: str, where: str | None, hint: str) -> KlError:
+    return KlError(message, code=ExitCode.ENVIRONMENT_NOT_READY, where=where, hint=hint)
