@@ -10,7 +10,7 @@ APP = "kl"
 
 
 def config_folder() -> Path:
-    """Where the user's own configuration file stands (`config.toml`) and specs and templates may (`specs/`, `templates/`)."""
+    """Holds the user's own configuration, `config.toml`, and may hold `specs/` and `templates/`."""
     return Path(platformdirs.user_config_dir(APP))
 
 
@@ -25,7 +25,7 @@ def state_folder() -> Path:
 
 
 def shipped_folder(name: str) -> Path:
-    """A top-level folder that ships with kl (`templates`, `zsh`): beside the package in a clone, inside it when installed."""
+    """A folder that ships with kl (`templates`, `zsh`): beside the package in a clone, inside it when installed."""
     package = Path(__file__).resolve().parent.parent
     installed = package / name
     return installed if installed.is_dir() else package.parent / name

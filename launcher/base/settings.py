@@ -7,8 +7,8 @@ from typing import Union
 
 from launcher.base.origin import Origin
 
-Scalar = Union[str, int, float, bool]
-Value = Union[Scalar, None, list["Value"], dict[str, "Value"]]
+Scalar = str | int | float | bool
+Value = Union[Scalar, None, list["Value"], dict[str, "Value"]]  # noqa: UP007 - `|` takes no name that is still to come
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ debug: false
 """
 _KL = Origin(Source.KL, "kl")
 # How several processes are started; without one of them more than one process needs multi_gpu.
-_LAUNCHERS = ("multi_gpu", "tpu", "use_deepspeed", "use_fsdp", "use_tp", "use_megatron_lm", "cpu", "use_parallelism_config")
+_LAUNCHERS = ("multi_gpu", "cpu", "tpu", "use_deepspeed", "use_fsdp", "use_tp", "use_megatron_lm")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,8 @@ def _processes(given: dict[str, Setting]) -> int:
 def _argument(setting: Setting, known: ScriptOptions | None, findings: list[Finding]) -> Argument | None:
     if len(setting.table) > 1:
         message = f"{setting.path}: [accelerate] holds no tables."
-        findings.append(Finding(Severity.ERROR, "unknown-key", message, str(setting.origin), "Write its keys directly."))
+        hint = "Write its keys directly."
+        findings.append(Finding(Severity.ERROR, "unknown-key", message, str(setting.origin), hint))
         return None
     value = setting.value
     if isinstance(value, list):  # gpu_ids = [0, 1]

@@ -39,7 +39,8 @@ def _line(number: int, prompt: Value, setting: Setting, findings: list[Finding])
         return ""
     parts = [_text(number, "prompt", prompt.get("prompt", ""), setting, findings)]
     if not parts[0] or parts[0].startswith("#"):
-        message = f"sample_prompts {number} has no prompt." if not parts[0] else f"A prompt cannot begin with #: {number}."
+        # library/train_util.py, load_prompts: an empty line and one that begins with # are passed over.
+        message = f"sample_prompts {number} has no prompt, or one that begins with #."
         findings.append(_error("prompt", message, setting, "Give prompt = \"…\"."))
     for key, value in prompt.items():
         if key != "prompt":
@@ -77,7 +78,8 @@ def _text(number: int, key: str, value: Value, setting: Setting, findings: list[
         findings.append(_error("wrong-type", f"{key} of sample_prompts {number} is not text.", setting, None))
     if "\n" in text or "\r" in text or " --" in f" {text}":
         message = f'{key} of sample_prompts {number} holds a line break or " --", which the trainer would cut it at.'
-        findings.append(_error("prompt", message, setting, "Write it in one line, without a double dash after a space."))
+        hint = "Write it in one line, without a double dash after a space."
+        findings.append(_error("prompt", message, setting, hint))
     return text
 
 

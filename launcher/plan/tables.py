@@ -107,7 +107,7 @@ def _validate(model: type[T], table: str, chosen: Mapping[str, Setting], finding
 
 def _finding(model: type[_Table], table: str, problem: Any, chosen: Mapping[str, Setting]) -> Finding:
     path = ".".join([table, *(str(part) for part in problem["loc"] if not isinstance(part, int))])
-    setting = next((chosen[p] for p in chosen if p == path or p.startswith(f"{path}.") or path.startswith(f"{p}.")), None)
+    setting = chosen.get(path) or next((chosen[known] for known in chosen if known.startswith(f"{path}.")), None)
     where = str(setting.origin) if setting else None
     if problem["type"] == "extra_forbidden":
         near = nearest(str(problem["loc"][-1]), model.model_fields)
