@@ -10,8 +10,7 @@ import pytest
 import launcher
 
 ROOT = Path(launcher.__file__).resolve().parent.parent
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "zsh/README.md", "docs/spec.md", "docs/run-directory.md")
-PAGES = (*PAGES, "docs/architecture.md", "docs/benchmarks.md")
+PAGES = [str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("zsh/*.md"))]
 
 pytestmark = pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="needs a clone: the pages are not installed")
 
