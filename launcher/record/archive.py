@@ -1,0 +1,111 @@
+"""The archive: what the run directory starts with, so that the run can be known and repeated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+
+from launcher import __version__
+from launcher.base.files import sha1_of, sha256_of
+from launcher.plan.plan import Argument, Plan
+from launcher.record.installed import lycoris_repository
+from launcher.record.manifest import (
+    MANIFEST,
+    FileRecord,
+    FindingRecord,
+    Manifest,
+    OptionRecord,
+    RepositoryRecord,
+    TrainerRecord,
+    write_manifest,
+)
+from launcher.record.repositories import one_line, repository_at, repository_line
+
+REPOSITORIES = "repos.git"
+
+
+def now() -> str:
+    """The time in UTC, as the manifest writes it."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def archive_names(plan: Plan) -> tuple[str, ...]:
+    """The names of everything that `write_archive` writes."""
+    return (*(file.name for file in plan.files), REPOSITORIES, MANIFEST)
+
+
+def write_archive(plan: Plan) -> Manifest:
+    """Write the archive into the run directory, which is there and empty, and return its first manifest.
+
+    Raises OSError when something cannot be written.
+    """
+    repositories = _repositories(plan)
+    known_form = _known_form(plan, repositories)
+    _write_new(plan.directory, REPOSITORIES, known_form)
+    for file in plan.files:
+        _write_new(plan.directory, file.name, file.content)
+    files = (*(_file(file.name, file.content, file.source) for file in plan.files), _file(REPOSITORIES, known_form))
+    manifest = _first_manifest(plan, repositories, files)
+    write_manifest(manifest, plan.directory)
+    return manifest
+
+
+def _repositories(plan: Plan) -> tuple[RepositoryRecord, ...]:
+    lycoris = lycoris_repository(plan.environment.python)
+    checkout = repository_at("sd-scripts", plan.trainer.checkout)
+    return (checkout,) if lycoris is None else (checkout, lycoris)
+
+
+def _known_form(plan: Plan, repositories: Iterable[RepositoryRecord]) -> bytes:
+    """repos.git, in the form that older tools read: a line for each repository and each configuration file."""
+    lines = [repository_line(record) for record in repositories]
+    for file in plan.files:
+        lines.append(f"{one_line(str(file.source or plan.directory / file.name))}: {sha1_of(file.content)}")
+    return os.fsencode("".join(line + "\n" for line in lines))
+
+
+def _write_new(directory: Path, name: str, content: bytes) -> None:
+    path = directory / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as file:  # never over something that is there
+        file.write(content)
+
+
+def _first_manifest(plan: Plan, repositories: tuple[RepositoryRecord, ...], files: tuple[FileRecord, ...]) -> Manifest:
+    checkout = repositories[0]
+    return Manifest(
+        kl_version=__version__,
+        name=plan.name,
+        created=now(),
+        trainer=TrainerRecord(
+            checkout=str(plan.trainer.checkout),
+            script=plan.trainer.script,
+            commit=checkout.commit or plan.trainer.commit,
+            branch=checkout.branch,
+            dirty=checkout.dirty,
+            remote=checkout.remote,
+        ),
+        python=str(plan.environment.python),
+        argv=plan.argv,
+        variables={**plan.environment.variables, **plan.variables},
+        options=(*_options(plan.accelerate, "accelerate"), *_options(plan.arguments, "trainer")),
+        final=plan.outputs.final,
+        steps=plan.steps,
+        files=files,
+        repositories=repositories,
+        notes=plan.notes,
+        findings=tuple(FindingRecord(**{**asdict(f), "severity": f.severity.value}) for f in plan.findings),
+        not_recorded=tuple(f"{record.path}: {record.problem}" for record in repositories if record.problem),
+    )
+
+
+def _options(arguments: Iterable[Argument], command: str) -> Iterable[OptionRecord]:
+    for argument in arguments:
+        yield OptionRecord(argument.name, argument.value, argument.origin.source.value, str(argument.origin), command)
+
+
+def _file(name: str, content: bytes, source: Path | None = None) -> FileRecord:
+    return FileRecord(name, None if source is None else str(source), sha1_of(content), sha256_of(content), len(content))

@@ -1,0 +1,210 @@
+"""The manifest, run.json: what is known of a run. Versioned; whoever reads it passes over what it does not know."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from launcher.base.files import write_whole
+
+MANIFEST = "run.json"
+VERSION = 1
+
+
+class ManifestError(ValueError):
+    """The file is no manifest, or is damaged."""
+
+
+@dataclass(frozen=True)
+class TrainerRecord:
+    """The code that trained."""
+
+    checkout: str = ""
+    script: str = ""
+    commit: str | None = None
+    branch: str | None = None
+    dirty: bool | None = None
+    remote: str | None = None  # without credentials
+
+
+@dataclass(frozen=True)
+class OptionRecord:
+    """One option with the place its value came from. `command` is "accelerate" or "trainer"."""
+
+    name: str = ""
+    value: Any = None
+    origin: str = ""
+    where: str = ""
+    command: str = "trainer"
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file that kl wrote into the run directory, and the file it is a copy of."""
+
+    name: str = ""
+    source: str | None = None
+    sha1: str = ""
+    sha256: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class RepositoryRecord:
+    """What a git repository, or an installation from one, stood at. `problem` says what could not be recorded."""
+
+    name: str = ""
+    path: str = ""
+    commit: str | None = None
+    branch: str | None = None
+    dirty: bool | None = None
+    remote: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One execution. `exit_code` is the trainer's own, 128+N when signal N ended it.
+
+    `stop_signal` is the signal with which kl was asked to stop it.
+    """
+
+    started: str = ""
+    ended: str | None = None
+    pid: int | None = None
+    pid_started: float | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    stop_signal: int | None = None
+    outcome: str = "planned"
+    last_step: int | None = None
+    total_steps: int | None = None
+    last_loss: float | None = None
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class ArtifactRecord:
+    """Something that training made; `path` is relative to the run directory."""
+
+    path: str = ""
+    kind: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class FindingRecord:
+    """What a check had to say before the run."""
+
+    severity: str = ""
+    code: str = ""
+    message: str = ""
+    where: str | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that is known of a run. Times are UTC in ISO 8601.
+
+    `outcome` is stored so that other programs can read it; kl itself derives it from the attempts and the files.
+    """
+
+    manifest_version: int = VERSION
+    kl_version: str = ""
+    name: str = ""
+    created: str = ""
+    outcome: str = "planned"
+    trainer: TrainerRecord = TrainerRecord()
+    python: str = ""
+    argv: tuple[str, ...] = ()
+    variables: Mapping[str, str] | None = None
+    options: tuple[OptionRecord, ...] = ()
+    final: tuple[str, ...] = ()  # the names that the final model may have
+    steps: int | None = None
+    files: tuple[FileRecord, ...] = ()
+    repositories: tuple[RepositoryRecord, ...] = ()
+    notes: str = ""
+    findings: tuple[FindingRecord, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    artifacts: tuple[ArtifactRecord, ...] = ()
+    not_recorded: tuple[str, ...] = ()
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """The manifest as it stands in run.json. A loss that is not a number is kept, as a word: JSON has none for it."""
+    text = json.dumps(_plain(asdict(manifest)), indent=2, ensure_ascii=False, allow_nan=False)
+    return (text + "\n").encode("utf-8", "surrogateescape")
+
+
+def write_manifest(manifest: Manifest, directory: Path) -> None:
+    """Write run.json whole. Raises OSError when that is not possible; the one before is still there then."""
+    write_whole(directory / MANIFEST, manifest_bytes(manifest))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read the manifest of a run directory, or the file itself.
+
+    Unknown fields are passed over and missing ones have their defaults, so older and newer manifests are readable.
+    Raises OSError when there is none, ManifestError when it is damaged.
+    """
+    file = path / MANIFEST if path.is_dir() else path
+    try:
+        data = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"{file} is not a manifest: {error}") from None
+    if not isinstance(data, dict) or "manifest_version" not in data:
+        raise ManifestError(f"{file} is not a manifest")
+    known: dict[str, Any] = _known(Manifest, data)
+    for name, kind in _LISTS.items():
+        known[name] = _records(kind, data.get(name))
+    for name in ("argv", "final", "not_recorded"):
+        words = data.get(name)
+        known[name] = tuple(map(str, words)) if isinstance(words, list) else ()
+    known["trainer"] = _record(TrainerRecord, data.get("trainer"))
+    variables = data.get("variables")
+    known["variables"] = variables if isinstance(variables, dict) else {}
+    known["attempts"] = tuple(_with_number(attempt) for attempt in known["attempts"])
+    return Manifest(**known)
+
+
+_LISTS: dict[str, type[Any]] = {
+    "options": OptionRecord,
+    "files": FileRecord,
+    "repositories": RepositoryRecord,
+    "findings": FindingRecord,
+    "attempts": Attempt,
+    "artifacts": ArtifactRecord,
+}
+_Record = TypeVar("_Record")
+
+
+def _records(kind: type[_Record], data: object) -> tuple[_Record, ...]:
+    return tuple(_record(kind, item) for item in data) if isinstance(data, list) else ()
+
+
+def _record(kind: type[_Record], data: object) -> _Record:
+    return kind(**_known(kind, data)) if isinstance(data, dict) else kind()
+
+
+def _known(kind: Any, data: dict[str, Any]) -> dict[str, Any]:
+    return {field.name: data[field.name] for field in fields(kind) if field.name in data}
+
+
+def _with_number(attempt: Attempt) -> Attempt:
+    if not isinstance(attempt.last_loss, str):
+        return attempt
+    return Attempt(**{**asdict(attempt), "last_loss": float(attempt.last_loss)})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value - value != 0:  # nan or infinite
+        return str(value)
+    return value

@@ -1,0 +1,66 @@
+"""The end of a launch: the outcome, the reason when it failed, and the directory removed when it holds nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from launcher.plan.plan import Plan
+from launcher.record.manifest import Manifest
+from launcher.run.artifacts import final_model_there
+from launcher.run.attempt import end, write
+from launcher.run.cleanup import remove, survey
+from launcher.run.directory import LOG
+from launcher.run.failure import explain, read_end, trainer_exit_code
+from launcher.run.outcome import Facts, Outcome, derive, kl_exit_code
+from launcher.run.removed import keep_record
+from launcher.run.result import RunResult
+from launcher.run.screen import Screen
+from launcher.run.watch import Watch
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the process that kl started ended, and the signal with which kl was asked to stop it."""
+
+    exit_code: int
+    stop_signal: int | None
+
+
+def conclude(plan: Plan, manifest: Manifest, watch: Watch, ended: Ended, screen: Screen) -> RunResult:
+    """Write down how the run ended, tidy it away when it left nothing of worth, and return what it came to."""
+    log_end = read_end(plan.directory / LOG)
+    code = trainer_exit_code(ended.exit_code, log_end)
+    final = final_model_there(plan.directory, plan.outputs.final)
+    facts = Facts(started=True, alive=False, exit_code=code, stop_signal=ended.stop_signal, final_model=final)
+    outcome = derive(facts)
+    manifest = end(manifest, outcome, code, ended.stop_signal)
+    write(manifest, plan.directory, screen)
+    attempt = manifest.attempts[-1]
+    result = RunResult(
+        name=plan.name,
+        directory=plan.directory,
+        outcome=outcome,
+        exit_code=kl_exit_code(outcome, code, ended.stop_signal),
+        steps=attempt.last_step,
+        last_loss=attempt.last_loss,
+        artifacts=watch.artifacts,
+        seconds=watch.seconds,
+        failure=explain(code, log_end) if outcome is Outcome.FAILED else None,
+    )
+    if outcome is Outcome.SUCCEEDED or result.artifacts or plan.keep_failed:
+        return result
+    return _tidied(result, plan.directory, manifest, screen)
+
+
+def _tidied(result: RunResult, directory: Path, manifest: Manifest, screen: Screen) -> RunResult:
+    try:
+        found = survey(directory, manifest)
+        if found.foreign:
+            return replace(result, kept=tuple(found.foreign))
+        record = keep_record(directory, manifest)
+    except OSError as error:
+        screen.announce(f"{directory} stays: its log could not be copied to the state folder ({error.strerror})")
+        return result
+    gone = remove(directory, found)
+    return replace(result, directory=None if gone else directory, removed_to=record)

@@ -1,0 +1,92 @@
+"""Taking a run directory: whoever creates it has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.base.errors import ExitCode, KlError
+
+LOG = "sdscripts.log"
+_TRIES = 3  # another launch may take away the folders above that it made, between our looking and our making
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A run directory that this launch created, and the folders above it that it had to create, outermost first."""
+
+    path: Path
+    parents: tuple[Path, ...]
+
+
+def take(path: Path) -> Taken:
+    """Create the run directory. Raises KlError (OUTPUT_UNAVAILABLE) when it exists or cannot be created."""
+    for _ in range(_TRIES):
+        made: list[Path] = []
+        try:
+            for parent in _missing(path):
+                with suppress(FileExistsError):  # another launch was quicker, which is as good
+                    parent.mkdir()
+                    made.append(parent)
+            path.mkdir()  # of two launches at once only one succeeds
+        except FileExistsError:
+            raise _exists(path) from None
+        except (OSError, ValueError) as error:
+            _remove_folders(made)
+            problem = error
+            if not isinstance(error, FileNotFoundError):
+                break
+        else:
+            return Taken(path, tuple(made))
+    raise unavailable(path, problem)
+
+
+def give_back(taken: Taken, names: Iterable[str]) -> None:
+    """Take away a run directory in which nothing was trained: the files `names` that kl wrote, and empty folders.
+
+    Anything else stays, and so does the directory then.
+    """
+    for name in names:
+        path = taken.path / name
+        with suppress(OSError):
+            path.unlink()
+        for folder in path.relative_to(taken.path).parents:
+            if folder != Path():
+                with suppress(OSError):
+                    (taken.path / folder).rmdir()
+    _remove_folders([*taken.parents, taken.path])
+
+
+def unavailable(path: Path, error: Exception) -> KlError:
+    """The message for a run directory that cannot be made or written."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return KlError(
+        f"the run directory {path} cannot be written: {reason}",
+        code=ExitCode.OUTPUT_UNAVAILABLE,
+        hint="choose another output folder with OUTPUT_DIR, or make this one writable",
+    )
+
+
+def _exists(path: Path) -> KlError:
+    return KlError(
+        f"the run directory {path} exists already",
+        code=ExitCode.OUTPUT_UNAVAILABLE,
+        hint="give the run another version (v2 instead of v1 in its name), or look at what is there and remove it",
+    )
+
+
+def _missing(path: Path) -> list[Path]:
+    missing: list[Path] = []
+    for parent in path.parents:
+        if parent.exists():
+            break
+        missing.insert(0, parent)
+    return missing
+
+
+def _remove_folders(folders: Iterable[Path]) -> None:
+    for folder in reversed(list(folders)):
+        with suppress(OSError):  # somebody uses it by now
+            folder.rmdir()

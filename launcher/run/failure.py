@@ -1,0 +1,166 @@
+"""Why a training failed, read from the end of its log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.run.outcome import signal_of
+
+_READ = 1 << 18  # bytes of the log's end that are looked at
+_TAIL_LINES = 20
+_LONGEST_LINE = 2000
+_MESSAGE_LINES = 60
+_NEAR_THE_END = 30  # lines: a traceback farther from the end was caught, and training went on
+
+_HEADER = "Traceback (most recent call last):"
+_BAR = re.compile(r"[^|\r\n]{0,80}?\d+%\|[^|\r\n]*\| *[\d.]+\S*/[\d.]+\S* \[[^\]\r\n]*\]")
+_RANK = re.compile(r"^\[rank\d+\]:\s?")
+_ACCELERATE_FRAME = re.compile(r'^\s*File ".*accelerate[/\\]commands[/\\]')
+_EXIT = re.compile(r"returned non-zero exit status (\d+)\.\s*$")
+_KILLED = re.compile(r"died with (?:<Signals\.\w+: (\d+)>|unknown signal (\d+))\.\s*$")
+_WORKER = re.compile(r"^\s*exitcode\s*:\s*(-?\d+)")
+# What may be printed after an exception and is no part of its message.
+_NEXT_SUBJECT = re.compile(
+    r"^(\S+:\d+: \w*Warning: |\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|wandb: |[IWEF]\d{4} \d\d:|Exception ignored in|"
+    r"During handling of the above exception|The above exception was the direct cause)"
+)
+_ARGPARSE = re.compile(r"^\S+: error: \S")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """`reason` says in one line how the trainer ended, `exception` is what it said itself ("" when it said nothing).
+
+    `log_tail` are the last meaningful lines of the log.
+    """
+
+    reason: str
+    exception: str
+    log_tail: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A traceback: the lines from `start` up to `end`, and the exception with its message."""
+
+    start: int
+    end: int
+    exception: str
+    of_accelerate: bool
+
+
+def read_end(log: Path) -> str:
+    """The last part of the log; "" when it cannot be read."""
+    try:
+        with log.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - _READ))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def trainer_exit_code(exit_code: int, log_end: str) -> int:
+    """The script's own code: `accelerate launch` ends with 1 whatever the script ended with, but its traceback says it.
+
+    128+N when the script was ended by signal N.
+    """
+    if exit_code != 1:
+        return exit_code
+    lines = _lines(log_end)
+    blocks = [block for block in _blocks(lines) if block.of_accelerate]
+    if not blocks:
+        return exit_code
+    for line in lines[blocks[-1].start : blocks[-1].end]:
+        for pattern, offset in ((_EXIT, 0), (_KILLED, 128)):
+            found = pattern.search(line)
+            if found:
+                return offset + int(found[1] or found[2])
+        found = _WORKER.match(line)  # several processes: the first one that failed is listed last
+        if found and int(found[1]):
+            exit_code = int(found[1]) if int(found[1]) > 0 else 128 - int(found[1])
+    return exit_code
+
+
+def explain(exit_code: int, log_end: str) -> Failure:
+    """What can be said about a training that ended with the script's own `exit_code` and did not succeed."""
+    lines = _lines(log_end)
+    blocks = _blocks(lines)
+    own = [line for i, line in enumerate(lines) if not any(b.of_accelerate and b.start <= i < b.end for b in blocks)]
+    return Failure(_reason(exit_code), _exception(lines, blocks), _tail(own))
+
+
+def _reason(exit_code: int) -> str:
+    if exit_code == 0:
+        return "the trainer ended with 0 but left no final model"
+    number = signal_of(exit_code)
+    return f"the trainer was ended by {number.name}" if number else f"the trainer ended with {exit_code}"
+
+
+def _exception(lines: Sequence[str], blocks: Sequence[_Block]) -> str:
+    own = [block for block in blocks if not block.of_accelerate]
+    if own and _is_last_word(lines, own[-1], blocks):
+        return own[-1].exception
+    errors = [line for line in lines[-_NEAR_THE_END:] if _ARGPARSE.match(line)]
+    return errors[-1] if errors else ""
+
+
+def _is_last_word(lines: Sequence[str], block: _Block, blocks: Sequence[_Block]) -> bool:
+    """Whether nothing much came after a traceback: otherwise it was caught, and training went on."""
+    others = [other for other in blocks if other.of_accelerate]
+    after = [
+        line
+        for i, line in enumerate(lines[block.end :], block.end)
+        if line.strip() and not any(other.start <= i < other.end for other in others)
+    ]
+    bars = {line for line in after if _BAR.fullmatch(line.strip())}
+    return len(after) <= _NEAR_THE_END and len(bars) <= 1
+
+
+def _lines(text: str) -> list[str]:
+    """The lines as they were meant: bars apart from what was printed behind them, repeated bars left out."""
+    lines: list[str] = []
+    for line in re.split(r"\r\n|\n|\r", text):
+        rest = _RANK.sub("", line)
+        bar = _BAR.match(rest)
+        if bar:
+            if lines and _BAR.fullmatch(lines[-1]):
+                lines.pop()
+            lines.append(bar[0].strip())
+            rest = rest[bar.end() :]
+            if not rest.strip():
+                continue
+        before, header, after = rest.partition(_HEADER)
+        if header and before.strip(" +|"):  # something else without an end of its own
+            lines.append(before[:_LONGEST_LINE])
+            rest = header + after
+        lines.append(rest[:_LONGEST_LINE].rstrip())
+    return lines
+
+
+def _blocks(lines: Sequence[str]) -> list[_Block]:
+    starts = [i for i, line in enumerate(lines) if line.lstrip(" +|").startswith(_HEADER)]
+    return [_block(lines, start, following) for start, following in zip(starts, [*starts[1:], len(lines)], strict=True)]
+
+
+def _block(lines: Sequence[str], start: int, following: int) -> _Block:
+    at = start + 1
+    while at < following and (not lines[at].strip() or lines[at][0].isspace() or _BAR.fullmatch(lines[at])):
+        at += 1
+    of_accelerate = any(_ACCELERATE_FRAME.match(line) for line in lines[start:at])
+    end = at
+    message: list[str] = []
+    while end < following and not (end > at and _NEXT_SUBJECT.match(lines[end]) and not of_accelerate):
+        if _BAR.fullmatch(lines[end]):
+            break  # drawn once more when the trainer closes it: the message is over
+        message.append(lines[end])
+        end += 1
+    exception = "\n".join(message[:_MESSAGE_LINES]).strip()
+    return _Block(start, end, exception, of_accelerate)
+
+
+def _tail(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(line for line in lines if line.strip())[-_TAIL_LINES:]

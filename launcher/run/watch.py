@@ -1,0 +1,92 @@
+"""What there is to see of a running training: its progress, and the artifacts as they appear."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from launcher.run.artifacts import Artifact, ArtifactKind, find_artifacts
+from launcher.run.directory import LOG
+from launcher.run.follow import LogFollower
+from launcher.run.progress import Progress, parse_progress
+from launcher.run.screen import Screen
+
+SCAN_INTERVAL = 1.0
+
+
+class Watch:
+    """Looks at a run directory again and again; `progress` is the latest, `artifacts` those that were announced."""
+
+    def __init__(
+        self, directory: Path, final: tuple[str, ...], screen: Screen, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.progress: Progress | None = None
+        self.artifacts: tuple[Artifact, ...] = ()
+        self.directory = directory
+        self._final = final
+        self._screen = screen
+        self._clock = clock
+        self._began = clock()
+        self._log = LogFollower(directory / LOG)
+        self._next_scan = 0.0
+        self._sizes: dict[Path, int] = {}
+        self._announced: set[Path] = set()
+
+    @property
+    def seconds(self) -> float:
+        """How long this has been watched."""
+        return self._clock() - self._began
+
+    def look(self) -> bool:
+        """Read what is new in the log, and once a second the directory; return whether artifacts were announced."""
+        self._read_log()
+        now = self._clock()
+        if now < self._next_scan:
+            return False
+        self._next_scan = now + SCAN_INTERVAL
+        found = find_artifacts(self.directory, self._final)
+        # A file that still grows is not there yet.
+        news = [artifact for artifact in found if self._sizes.get(artifact.path) == artifact.size]
+        self._sizes = {artifact.path: artifact.size for artifact in found}
+        return self._announce(news)
+
+    def look_last(self) -> None:
+        """The last look, when nothing grows any more."""
+        self._read_log()
+        self.artifacts = find_artifacts(self.directory, self._final)
+        self._announce(self.artifacts)
+
+    def _read_log(self) -> None:
+        latest = None
+        for line in (*self._log.read(), self._log.rest):
+            latest = parse_progress(line) or latest
+        if latest is not None and latest != self.progress:
+            if latest.loss is None and self.progress is not None:  # a bar without its postfix
+                latest = replace(latest, loss=self.progress.loss)
+            self.progress = latest
+            self._screen.show_progress(latest)
+
+    def _announce(self, artifacts: tuple[Artifact, ...] | list[Artifact]) -> bool:
+        new = [artifact for artifact in artifacts if artifact.path not in self._announced]
+        for artifact in new:
+            self._announced.add(artifact.path)
+            self._screen.announce(announcement(artifact, self.directory))
+        self.artifacts = tuple(sorted({*self.artifacts, *new}, key=lambda artifact: artifact.path))
+        return bool(new)
+
+
+def announcement(artifact: Artifact, directory: Path) -> str:
+    """One line about a new artifact: "saved checkpoint fox-v1s2400-step00000500.safetensors (24.3 MB)"."""
+    verb = "drew" if artifact.kind is ArtifactKind.SAMPLE else "saved"
+    return f"{verb} {artifact.kind.value} {artifact.path.relative_to(directory)} ({_size(artifact.size)})"
+
+
+def _size(number: int) -> str:
+    size = float(number)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"

@@ -1,0 +1,231 @@
+"""A stand-in for the trainer and `accelerate launch`, and kl's launch in a process of its own: for real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from launcher.base.origin import Origin, Source
+from launcher.plan.plan import Argument, Outputs, Plan, PlannedFile, Trainer, TrainingEnvironment
+
+DEADLINE = 60.0
+
+# Does what accelerate's simple_launcher does: another process, waited for, its failure raised.
+ACCELERATE = """
+import subprocess, sys
+words = sys.argv[1:]
+while words and words[0].startswith("--"):
+    words.pop(0)
+command = [sys.executable, *words]
+process = subprocess.Popen(command)
+process.wait()
+if process.returncode != 0:
+    raise subprocess.CalledProcessError(returncode=process.returncode, cmd=command)
+"""
+
+BAR = "steps:  {percent}%|#####     | {step}/{total} [00:01<00:01,  1.50s/it, avr_loss=0.25]"
+
+
+@dataclass(frozen=True)
+class Bed:
+    """Where a test trains: a checkout with a script, a stand-in for accelerate, an output root."""
+
+    folder: Path
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "out"
+
+    @property
+    def checkout(self) -> Path:
+        return self.folder / "checkout"
+
+    @property
+    def signs(self) -> Path:
+        """Where trainers leave signs of life."""
+        return self.folder / "signs"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "home" / "state" / "kl"
+
+
+def make_bed(folder: Path) -> Bed:
+    bed = Bed(folder)
+    package = folder / "path" / "accelerate" / "commands"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").touch()
+    (package / "__init__.py").touch()
+    (package / "launch.py").write_text(ACCELERATE, encoding="utf-8")
+    bed.checkout.mkdir()
+    bed.signs.mkdir()
+    return bed
+
+
+def make_plan(
+    bed: Bed, script: str, name: str = "fox-v1s4", keep_failed: bool = False, python: str = sys.executable
+) -> Plan:
+    """A plan that runs `script`, Python text that finds OUT, NAME, SIGNS and `bar(step, total)` defined."""
+    directory = bed.root / name
+    header = f"""
+        import os, signal, subprocess, sys, time
+        from pathlib import Path
+        OUT, NAME, SIGNS = Path({str(directory)!r}), {name!r}, Path({str(bed.signs)!r})
+        def bar(step, total):
+            text = {BAR!r}.format(percent=100 * step // total, step=step, total=total)
+            sys.stderr.write("\\r" + text)
+            sys.stderr.flush()
+        def sign(name):
+            (SIGNS / (name + ".partial")).write_text(str(os.getpid()))
+            (SIGNS / (name + ".partial")).rename(SIGNS / name)
+    """
+    text = textwrap.dedent(header) + textwrap.dedent(script)
+    (bed.checkout / f"{name}.py").write_text(text, encoding="utf-8")
+    kl = Origin(Source.KL, "kl")
+    return Plan(
+        name=name,
+        directory=directory,
+        spec=bed.folder / f"{name}.toml",
+        trainer=Trainer(bed.checkout, None, f"{name}.py"),
+        environment=TrainingEnvironment("python", python, Path(python), {}),
+        accelerate=(Argument("num_processes", ("--num_processes=1",), 1, kl),),
+        arguments=(Argument("output_dir", ("--output_dir", str(directory)), str(directory), kl),),
+        variables={"PYTHONPATH": str(bed.folder / "path")},
+        files=(
+            PlannedFile("spec.toml", b"[network]\r\nnetwork_dim = 8\n", kl, bed.folder / f"{name}.toml"),
+            PlannedFile("config.toml", b"\xef\xbb\xbf[general]\n", kl),
+        ),
+        outputs=Outputs((f"{name}.safetensors",), (), (), states=False, samples=False),
+        steps=4,
+        notes="",
+        keep_failed=keep_failed,
+        findings=(),
+    )
+
+
+SUCCESS = """
+    bar(0, 4)
+    (OUT / "sample").mkdir()
+    (OUT / (NAME + "-step00000002.safetensors")).write_bytes(b"half")
+    (OUT / "sample" / "a.png").write_bytes(b"picture")
+    bar(4, 4)
+    print("\\nmodel saved.")
+    (OUT / (NAME + ".safetensors")).write_bytes(b"whole")
+"""
+WAITING = """
+    bar(1, 4)
+    sign("training")
+    while True:
+        time.sleep(0.05)
+"""
+
+# Launches a pickled plan as the command line does, and says what came of it.
+_LAUNCH = """
+import json, pickle, sys
+from launcher.base.errors import KlError
+from launcher.run import supervise
+from launcher.run.launch import launch
+from launcher.run.screen import PlainScreen
+patience = float(sys.argv[2])
+for name in ("WHEN_ASKED", "WHEN_LEFT_BEHIND"):
+    stages = getattr(supervise, name)
+    setattr(supervise, name, tuple(supervise.Stage(stage.signal, patience) for stage in stages))
+try:
+    result = launch(pickle.load(open(sys.argv[1], "rb")), PlainScreen())
+except KlError as error:
+    print(json.dumps({"error": error.message}), flush=True)
+    sys.exit(int(error.code))
+print(json.dumps({
+    "outcome": result.outcome.value, "directory": result.directory and str(result.directory),
+    "exception": result.failure.exception if result.failure else None,
+    "removed_to": result.removed_to and str(result.removed_to),
+    "artifacts": [artifact.path.name for artifact in result.artifacts],
+}), flush=True)
+sys.exit(result.exit_code)
+"""
+LONG = 1000.0  # patience that a test never waits for
+
+
+@dataclass
+class Launched:
+    """kl's launch in another process."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def said(self, words: str) -> bool:
+        return words in self.output.read_text(encoding="utf-8")
+
+    def end(self) -> tuple[int, dict[str, Any]]:
+        """Wait for its end: the exit code and what it printed."""
+        code = self.process.wait(DEADLINE)
+        lines = [line for line in self.output.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+        return code, json.loads(lines[-1]) if lines else {}
+
+
+@contextmanager
+def launched(bed: Bed, plan: Plan, patience: float = LONG) -> Iterator[Launched]:
+    """Launch `plan` in another process; whatever is left of it at the end of the block is killed."""
+    import pickle
+
+    number = len(list(bed.folder.glob("*.pickle")))
+    pickled = bed.folder / f"{number}.pickle"
+    pickled.write_bytes(pickle.dumps(plan))
+    output = bed.folder / f"{number}.output"
+    home = str(bed.folder / "home")
+    environment = {**os.environ, "HOME": home, "XDG_STATE_HOME": f"{home}/state"}
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _LAUNCH, str(pickled), str(patience)],
+            env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield Launched(process, output)
+    finally:
+        process.kill()
+        process.wait()
+        for sign in bed.signs.iterdir():
+            kill(int(sign.read_text()))
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Wait until `condition` holds; fail when it does not within the deadline."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, f"still not: {what}"
+        time.sleep(0.02)
+
+
+def pid_of(bed: Bed, sign: str) -> int:
+    """The process that leaves the sign `sign`, once it has."""
+    until((bed.signs / sign).exists, f"the sign {sign}")
+    return int((bed.signs / sign).read_text())
+
+
+def runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
