@@ -50,7 +50,7 @@ def prepare(request: Request, environ: Mapping[str, str] = os.environ) -> Plan:
     spec = _spec(request, config)
     outside = from_environment(environ)
     tables = read_own_tables([*config.settings, *spec.settings, *outside, *sets])
-    checkout = open_checkout(_checkout(tables))
+    checkout = _open_checkout(tables)
     script = tables.run.script
     if script is None:
         raise no_script(checkout.scripts, str(request.target))
@@ -86,8 +86,14 @@ def _spec(request: Request, config: UserConfig) -> Spec:
     return load_spec(path, name, template_folders=config.template_folders)
 
 
-def _checkout(tables: OwnTables) -> Path:
-    return _folder(tables, "sd_scripts") or usual_checkout()
+def _open_checkout(tables: OwnTables) -> Checkout:
+    path = _folder(tables, "sd_scripts") or usual_checkout()
+    try:
+        return open_checkout(path)
+    except KlError as error:
+        where = tables.where("run.sd_scripts")
+        hint = "Set sd_scripts in [run], or SD_REPO, to the folder of your clone of kohya-ss/sd-scripts."
+        raise KlError(error.message, code=error.code, where=where or error.where, hint=hint) from None
 
 
 def _script(checkout: Checkout, script: str, tables: OwnTables) -> str:

@@ -11,7 +11,7 @@ from launcher.base.findings import Finding, Severity
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting, Value
 from launcher.plan.accelerate import NEUTRAL_CONFIG, NEUTRAL_FILE, Accelerate, accelerate_arguments
-from launcher.plan.checks.keys import check_secrets, check_set_by_kl, check_unknown
+from launcher.plan.checks.keys import SECRETS, SET_BY_KL, check_secrets, check_set_by_kl, check_unknown, names_a_secret
 from launcher.plan.checks.required import check_required
 from launcher.plan.checks.steps import check_steps
 from launcher.plan.checks.unread import check_unread
@@ -56,7 +56,9 @@ def build_plan(given: Ingredients) -> Plan:
     """Resolve everything about a run. What is wrong stands in the plan's findings; nothing is raised for it."""
     name = given.spec.name
     run = given.tables.run
-    resolved = resolve(given.settings, given.options, run.drop)
+    # Refused below, and kept out of the plan: a secret must not be printed with it.
+    allowed = [setting for setting in given.settings if setting.key not in (*SET_BY_KL, *SECRETS)]
+    resolved = resolve(allowed, given.options, run.drop)
     findings: list[Finding] = [*given.tables.findings, *resolved.findings]
     findings += check_set_by_kl(given.settings)
     findings += check_secrets(given.settings)
@@ -91,7 +93,7 @@ def build_plan(given: Ingredients) -> Plan:
         environment=given.environment,
         accelerate=accelerate.arguments,
         arguments=arguments,
-        variables={**_TRAINER_VARIABLES, **given.tables.env.variables},
+        variables={**_TRAINER_VARIABLES, **_variables(given.tables.env)},
         files=tuple(_files(given.spec, data, accelerate)),
         outputs=expected_outputs(name.text, resolved, steps),
         steps=steps,
@@ -174,6 +176,10 @@ def _files(spec: Spec, data: DataFiles, accelerate: Accelerate) -> Iterator[Plan
     yield from data.files.values()
     if accelerate.neutral:
         yield PlannedFile(NEUTRAL_FILE, NEUTRAL_CONFIG, _KL)
+
+
+def _variables(env: EnvTable) -> dict[str, str]:
+    return {name: value for name, value in env.variables.items() if not names_a_secret(name)}
 
 
 def _steps(resolved: Resolved, options: ScriptOptions) -> int | None:

@@ -80,8 +80,22 @@ def read_own_tables(settings: Iterable[Setting]) -> OwnTables:
             chosen[setting.path] = setting
     run = _validate(RunTable, RUN, chosen, findings)
     env = _validate(EnvTable, ENV, chosen, findings)
+    findings += _one_name(env, chosen)
     accelerate = tuple(setting for path, setting in chosen.items() if path.startswith(f"{ACCELERATE}."))
     return OwnTables(run, env, accelerate, chosen, tuple(findings))
+
+
+def _one_name(env: EnvTable, chosen: Mapping[str, Setting]) -> list[Finding]:
+    """Of a name and a path one would be passed over without a word; and only conda's environments have names."""
+    if env.name is None:
+        return []
+    if env.path is not None:
+        message = "env.name and env.path both say which environment."
+        return [_error("same-key-twice", message, chosen["env.name"], "Keep one of them.")]
+    if env.kind in ("venv", "python"):
+        message = f'A {env.kind} environment has a path, not a name.'
+        return [_error("wrong-type", message, chosen["env.name"], 'Write path = "…".')]
+    return []
 
 
 T = TypeVar("T", bound=_Table)

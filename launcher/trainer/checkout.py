@@ -32,18 +32,18 @@ def open_checkout(path: Path) -> Checkout:
     try:
         folder = path.expanduser()
     except RuntimeError as error:  # "~nobody"
-        raise _not_ready(f"{path} cannot be found: {error}", path) from None
+        raise _not_ready(f"{path} cannot be found: {error}.", path) from None
     try:
         names = sorted(entry.name for entry in folder.iterdir())
     except FileNotFoundError:
-        raise _not_ready(f"there is no folder {folder}", folder) from None
+        raise _not_ready(f"There is no folder {folder}.", folder) from None
     except NotADirectoryError:
-        raise _not_ready(f"{folder} is a file, not a checkout of sd-scripts", folder) from None
+        raise _not_ready(f"{folder} is a file, not a checkout of sd-scripts.", folder) from None
     except (OSError, ValueError) as error:
-        raise _not_ready(f"{folder} cannot be read: {getattr(error, 'strerror', None) or error}", folder) from None
+        raise _not_ready(f"{folder} cannot be read: {getattr(error, 'strerror', None) or error}.", folder) from None
     scripts = tuple(name for name in names if _is_training_script(folder / name))
     if not scripts and not (folder / "library" / "train_util.py").is_file():
-        raise _not_ready(f"{folder} is not a checkout of sd-scripts: it has no training scripts", folder)
+        raise _not_ready(f"{folder} is not a checkout of sd-scripts: it has no training scripts.", folder)
     return Checkout(path=folder.resolve(), commit=head_commit(folder), scripts=scripts)
 
 
@@ -54,18 +54,18 @@ def script_path(checkout: Checkout, script: str) -> Path:
     leaves the checkout.
     """
     if not script or "\0" in script or PureWindowsPath(script).is_absolute() or script.startswith(("/", "~")):
-        raise _refused(checkout, script, "a script is named by its file name in the checkout")
+        raise _refused(checkout, script, "A script is named by its file name in the checkout.")
     for name in (script, f"{script}.py"):
         path = checkout.path / name
         if ".." in path.parts:
-            raise _refused(checkout, script, "the path leaves the checkout")
+            raise _refused(checkout, script, "The path leaves the checkout.")
         try:
             found = path.suffix == ".py" and path.is_file()
         except OSError:
             found = False
         if found:
             return path
-    raise _refused(checkout, script, f"there is no script {script!r} in {checkout.path}")
+    raise _refused(checkout, script, f"There is no script {script!r} in {checkout.path}.")
 
 
 def _is_training_script(path: Path) -> bool:
@@ -84,12 +84,12 @@ def _not_ready(message: str, folder: Path) -> KlError:
         message,
         code=ExitCode.ENVIRONMENT_NOT_READY,
         where=str(folder),
-        hint=f"name the folder of your clone with --sd-scripts, or clone it: git clone {SD_SCRIPTS}",
+        hint=f"Name the folder of your clone with --sd-scripts, or clone it: git clone {SD_SCRIPTS}",
     )
 
 
 def _refused(checkout: Checkout, script: str, message: str) -> KlError:
     near = nearest(script.removesuffix(".py"), (name.removesuffix(".py") for name in checkout.scripts))
     listed = ", ".join(checkout.scripts) or "none"
-    hint = f"did you mean {near}.py?" if near is not None else f"its training scripts: {listed}"
+    hint = f"Did you mean {near}.py?" if near is not None else f"Its training scripts: {listed}."
     return KlError(message, code=ExitCode.SPEC_REFUSED, where=script, hint=hint)

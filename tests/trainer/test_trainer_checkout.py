@@ -103,7 +103,7 @@ def test_a_wrong_name_gets_the_nearest_right_one(tmp_path: Path) -> None:
     checkout = open_checkout(lay_out(tmp_path, {"sdxl_train_network.py": TRAINING, "fine_tune.py": TRAINING}))
     with pytest.raises(KlError) as caught:
         script_path(checkout, "sdxl-train-netwrok.py")
-    assert caught.value.hint == "did you mean sdxl_train_network.py?"
+    assert caught.value.hint == "Did you mean sdxl_train_network.py?"
 
 
 def test_the_commit_is_what_git_says(tmp_path: Path) -> None:

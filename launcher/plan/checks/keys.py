@@ -25,7 +25,7 @@ SECRETS = {"wandb_api_key": "WANDB_API_KEY", "huggingface_token": "HF_TOKEN"}
 def check_set_by_kl(settings: Iterable[Setting]) -> Iterator[Finding]:
     """Keys that kl sets itself."""
     for setting in settings:
-        if setting.key in SET_BY_KL and setting.table[-1:] != ("network_args",):
+        if setting.key in SET_BY_KL:
             yield _error("set-by-kl", f"{setting.key} is set by kl.", setting, SET_BY_KL[setting.key])
 
 
@@ -37,7 +37,7 @@ def check_secrets(settings: Iterable[Setting]) -> Iterator[Finding]:
             hint = f"Remove it and set {variable} in the environment: it reaches the trainer and is not written down."
             where = "--set" if setting.origin.source is Source.SET else str(setting.origin)
             yield Finding(Severity.ERROR, "secret", f"{setting.key} is a secret and may not stand here.", where, hint)
-        elif setting.table[:2] == ("env", "variables") and _names_a_secret(setting.key):
+        elif setting.table[:2] == ("env", "variables") and names_a_secret(setting.key):
             hint = f"Remove it and set {setting.key} in the environment that kl is started in."
             where = "--set" if setting.origin.source is Source.SET else str(setting.origin)
             yield Finding(Severity.ERROR, "secret", f"{setting.key} is a secret and may not stand here.", where, hint)
@@ -54,7 +54,6 @@ def check_unknown(
     `scripts_with` names other scripts of the checkout that have an option; it is only called for unknown keys.
     Where parts of the script could not be read, an unknown key may be right after all: a warning, not an error.
     """
-    unknown = [setting for setting in unknown if setting.key not in SET_BY_KL and setting.key not in SECRETS]
     if not unknown:
         return
     names = [option.name for option in options.options if option.name not in (*SET_BY_KL, *SECRETS)]
@@ -77,7 +76,8 @@ def check_unknown(
         yield Finding(severity, "unknown-key", message, str(setting.origin), hint)
 
 
-def _names_a_secret(variable: str) -> bool:
+def names_a_secret(variable: str) -> bool:
+    """Whether an environment variable most likely holds a secret, by its name."""
     parts = variable.upper().split("_")
     return bool({"TOKEN", "KEY", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS"} & set(parts))
 
