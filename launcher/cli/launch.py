@@ -13,7 +13,7 @@ from launcher.cli.parameters import Arguments, Name, Sets, Target
 
 if TYPE_CHECKING:
     from launcher.plan.plan import Plan
-    from launcher.run.launch import RunResult
+    from launcher.run.result import RunResult
 
 
 def launch_command(

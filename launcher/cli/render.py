@@ -15,7 +15,7 @@ from launcher.base.origin import Origin
 from launcher.plan.plan import Argument, Plan
 
 if TYPE_CHECKING:
-    from launcher.run.launch import RunResult
+    from launcher.run.result import RunResult
 
 _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.ADVICE: "36"}
 
@@ -168,17 +168,18 @@ def show_failure(result: RunResult, stream: TextIO | None = None) -> None:
 
 def result_as_text(plan: Plan, result: RunResult) -> Iterator[str]:
     """How a run ended, and where everything is."""
+    from launcher.run.artifacts import ArtifactKind
+
     steps = f" after {result.steps} steps" if result.steps else ""
     loss = f", loss {result.last_loss:.4g}" if result.last_loss is not None else ""
     yield f"{result.name} {result.outcome.value}{steps}{loss}, in {duration(result.seconds)}."
     if result.directory is not None:
         yield f"  run directory  {short(result.directory)}"
-    counted: dict[str, list[Path]] = {}
-    for artifact in result.artifacts:
-        counted.setdefault(_word(artifact.kind), []).append(artifact.path)
-    for kind, paths in counted.items():
-        more = f"  and {len(paths) - 1} more" if len(paths) > 1 else ""
-        yield f"  {kind:<13}  {short(paths[-1])}{more}"
+    for kind in ArtifactKind:
+        paths = [artifact.path for artifact in result.artifacts if artifact.kind is kind]
+        if paths:
+            more = f"  and {len(paths) - 1} more" if len(paths) > 1 else ""
+            yield f"  {kind.value:<13}  {short(paths[-1])}{more}"
     if result.removed_to is not None:
         yield "  It left nothing to keep, so its directory was removed (NO_CLEAN=1 keeps it)."
         yield f"  its log        {short(result.removed_to)}"
@@ -195,6 +196,3 @@ def duration(seconds: float) -> str:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
-
-def _word(kind: object) -> str:
-    return str(getattr(kind, "value", kind))
