@@ -161,9 +161,10 @@ def show_failure(result: RunResult, stream: TextIO | None = None) -> None:
         for line in failure.log_tail:
             _write(stream, f"  {line}")
     if failure.exception:
-        _write(stream, "The trainer's last word:")
+        _write(stream, "The trainer's last exception:")
         for line in failure.exception.splitlines():
             _write(stream, f"  {line}")
+    _write(stream, f"{result.name}: {failure.reason}")
 
 
 def result_as_text(plan: Plan, result: RunResult) -> Iterator[str]:

@@ -16,6 +16,7 @@ _MESSAGE_LINES = 60
 _NEAR_THE_END = 30  # lines: a traceback farther from the end was caught, and training went on
 
 _HEADER = "Traceback (most recent call last):"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _BAR = re.compile(r"[^|\r\n]{0,80}?\d+%\|[^|\r\n]*\| *[\d.]+\S*/[\d.]+\S* \[[^\]\r\n]*\]")
 _RANK = re.compile(r"^\[rank\d+\]:\s?")
 _ACCELERATE_FRAME = re.compile(r'^\s*File ".*accelerate[/\\]commands[/\\]')
@@ -123,7 +124,7 @@ def _is_last_word(lines: Sequence[str], block: _Block, blocks: Sequence[_Block])
 def _lines(text: str) -> list[str]:
     """The lines as they were meant: bars apart from what was printed behind them, repeated bars left out."""
     lines: list[str] = []
-    for line in re.split(r"\r\n|\n|\r", text):
+    for line in re.split(r"\r\n|\n|\r", _COLOUR.sub("", text)):
         rest = _RANK.sub("", line)
         bar = _BAR.match(rest)
         if bar:
@@ -143,7 +144,8 @@ def _lines(text: str) -> list[str]:
 
 def _blocks(lines: Sequence[str]) -> list[_Block]:
     starts = [i for i, line in enumerate(lines) if line.lstrip(" +|").startswith(_HEADER)]
-    return [_block(lines, start, following) for start, following in zip(starts, [*starts[1:], len(lines)], strict=True)]
+    ends = [*starts[1:], len(lines)]
+    return [_block(lines, start, end) for start, end in zip(starts, ends, strict=False)]
 
 
 def _block(lines: Sequence[str], start: int, following: int) -> _Block:
