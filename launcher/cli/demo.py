@@ -33,15 +33,16 @@ def demo_command(
             hint=f"Install them: {INSTALL}   (in a clone: pip install -e '.[demo]')",
         )
     demo = lay_out(folder.absolute())
+    output = demo.spec.parent.parent / "output"
+    name = free_name(demo.name, output)
     print(
         "This is kl's demo: its trainer takes sd-scripts' options and writes sd-scripts' files, but it is not\n"
         "sd-scripts. It trains a LyCORIS LoRA on a tiny U-Net and eight pictures it drew itself.\n"
         f"  the spec      {short(demo.spec)}\n"
-        f"  the command   kl launch {demo.name}\n"
+        f"  the command   kl launch {name}\n"
     )
-    output = demo.spec.parent.parent / "output"
     sets = [f"run.output_root={output}", "env.kind=python", f"env.path={sys.executable}"]
-    plan = prepare(Request(str(demo.spec), sets, (), demo.name), {})
+    plan = prepare(Request(str(demo.spec), sets, (), name), {})
     refuse_errors(plan)
     try:
         return launch_plan(plan, plain=plain)
@@ -64,3 +65,14 @@ def demo_command(
                 "and type:  kl plan fox-v1s2400   and then   kl launch fox-v1s2400"
             )
         raise
+
+
+def free_name(name: str, output: Path) -> str:
+    """The name, or that of the first later version that has no run yet: the demo may be run again and again."""
+    from launcher.spec.names import parse_name
+
+    parsed = parse_name(name)
+    version = parsed.version or 1
+    while (output / f"{parsed.stem}-v{version}s{parsed.steps}").exists():
+        version += 1
+    return f"{parsed.stem}-v{version}s{parsed.steps}"
