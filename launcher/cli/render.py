@@ -112,6 +112,9 @@ def _argument_as_data(argument: Argument) -> dict[str, Any]:
         "value": argument.value,
         "origin": origin_as_data(argument.origin),
         "over": [{"value": setting.value, "origin": origin_as_data(setting.origin)} for setting in argument.over],
+        "items": [
+            {"key": item.key, "value": item.value, "origin": origin_as_data(item.origin)} for item in argument.items
+        ],
     }
 
 
@@ -119,9 +122,17 @@ def _arguments(arguments: Iterable[Argument]) -> Iterator[str]:
     import shlex
 
     for argument in arguments:
+        if len({str(item.origin) for item in argument.items}) > 1:
+            yield f"  --{argument.name}"
+            yield from (_line(f"  {shlex.quote(f'{item.key}={item.text}')}", item.origin) for item in argument.items)
+            continue
         written = " ".join(shlex.quote(word) for word in argument.words)
         over = f" (over {argument.over[0].value!r}, {argument.over[0].origin})" if argument.over else ""
-        yield f"  {written:<50}  {_from(argument.origin)}{over}"
+        yield _line(written, argument.origin) + over
+
+
+def _line(written: str, origin: Origin) -> str:
+    return f"  {written:<50}  {_from(origin)}"
 
 
 def _from(origin: Origin) -> str:

@@ -133,7 +133,7 @@ def _argument(chosen: Chosen, findings: list[Finding]) -> Argument | None:
     where = str(setting.origin)
     if chosen.items:
         words = (f"--{option.name}", *(f"{item.key}={item.text}" for item in chosen.items))
-        return Argument(option.name, words, setting.value, setting.origin, chosen.over)
+        return Argument(option.name, words, setting.value, setting.origin, chosen.over, chosen.items)
     value: Value = setting.value
     try:
         if is_path(option):

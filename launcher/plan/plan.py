@@ -22,10 +22,21 @@ class TrainingEnvironment:
 
 
 @dataclass(frozen=True)
+class Item:
+    """One key=value item of an option such as network_args; `text` is the value as the trainer gets it."""
+
+    key: str
+    value: Value
+    text: str
+    origin: Origin
+
+
+@dataclass(frozen=True)
 class Argument:
     """One option on its way to a command line: its words, its value, and where the value came from.
 
-    `over` are weaker settings that this one replaced, the strongest first.
+    `over` are weaker settings that this one replaced, the strongest first. An option of key=value items has them in
+    `items`, each with its own origin; `origin` is then that of the strongest.
     """
 
     name: str
@@ -33,6 +44,7 @@ class Argument:
     value: Value
     origin: Origin
     over: tuple[Setting, ...] = ()
+    items: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True)

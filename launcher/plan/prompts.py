@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 
 from launcher.base.findings import Finding, Severity
 from launcher.base.nearest import nearest
@@ -23,6 +25,9 @@ FLAGS: Mapping[str, tuple[str, type]] = {
     "renorm_cfg": ("rcfg", float),
     "flow_shift": ("fs", float),
 }
+# The trainer looks for flags in the prompt itself too, as if it followed a double dash (line_to_prompt_dict).
+_READ_AS_FLAG = re.compile(r"([whds] \d|[lg] [\d.]|(n|ss|cn|ctr|rcfg|fs) .)", re.IGNORECASE)
+_MOST_STEPS = 1000  # the trainer takes no more (line_to_prompt_dict)
 
 
 def prompt_lines(setting: Setting) -> tuple[str, tuple[Finding, ...]]:
@@ -42,6 +47,9 @@ def _line(number: int, prompt: Value, setting: Setting, findings: list[Finding])
         # library/train_util.py, load_prompts: an empty line and one that begins with # are passed over.
         message = f"sample_prompts {number} has no prompt, or one that begins with #."
         findings.append(_error("prompt", message, setting, "Give prompt = \"…\"."))
+    elif _READ_AS_FLAG.match(parts[0]):
+        message = f"sample_prompts {number} begins with {parts[0].split()[0]!r}, which the trainer takes for a flag."
+        findings.append(_error("prompt", message, setting, "Begin the prompt with another word."))
     for key, value in prompt.items():
         if key != "prompt":
             parts.extend(_flag(number, key, value, setting, findings))
@@ -63,13 +71,19 @@ def _flag(number: int, key: str, value: Value, setting: Setting, findings: list[
         message = f"{key} of sample_prompts {number} takes {wanted}, not {value!r}."
         findings.append(_error("wrong-type", message, setting, None))
         return
+    if key == "sample_steps" and isinstance(value, int) and not 1 <= value <= _MOST_STEPS:
+        message = f"sample_steps of sample_prompts {number} is {value}; the trainer takes 1 to {_MOST_STEPS}."
+        findings.append(_error("prompt", message, setting, None))
     text = _text(number, key, value, setting, findings) if isinstance(value, str) else _digits(value)
-    yield f"--{flag} {text}"
+    if not text and key != "negative_prompt":
+        findings.append(_error("prompt", f"{key} of sample_prompts {number} is empty.", setting, "Leave it out."))
+    elif text:
+        yield f"--{flag} {text}"
 
 
 def _digits(value: Value) -> str:
     """A number without an exponent, which the prompt line cannot hold."""
-    return str(value) if isinstance(value, int) else f"{value:.10f}".rstrip("0").rstrip(".")
+    return format(Decimal(repr(value)), "f")
 
 
 def _text(number: int, key: str, value: Value, setting: Setting, findings: list[Finding]) -> str:

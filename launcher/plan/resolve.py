@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from launcher.base.findings import Finding, Severity
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting, Value
+from launcher.plan.plan import Item
 from launcher.plan.tables import OWN_TABLES
-from launcher.plan.values import BadValue, is_key_value, item_text
+from launcher.plan.values import BadValue, is_key_value, item_text, meant_by_flag, words_of
 from launcher.trainer.options import Option, ScriptOptions
 
 DATASET_TABLES = ("datasets", "general")
 PROMPTS = "sample_prompts"
-
-
-@dataclass(frozen=True)
-class Item:
-    """One key=value item of an option such as network_args."""
-
-    key: str
-    value: Value
-    text: str
-    origin: Origin
 
 
 @dataclass(frozen=True)
@@ -113,9 +104,10 @@ def _add_plain(work: _Work, setting: Setting) -> None:
     if option is None:
         work.unknown.append(setting)
         return
-    if is_key_value(option) and isinstance(setting.value, (list, str)):
+    if is_key_value(option):
         _add_item_list(work, option, setting)
         return
+    setting = replace(setting, value=meant_by_flag(option, setting.key, setting.value))
     earlier = work.plain.setdefault(option.name, [])
     same = next((other for other in earlier if _same_place(other, setting)), None)
     if same:
@@ -126,6 +118,11 @@ def _add_plain(work: _Work, setting: Setting) -> None:
 def _add_item_list(work: _Work, option: Option, setting: Setting) -> None:
     """`network_args = ["algo=locon"]`, as sd-scripts' own configuration files write it."""
     parts = setting.value if isinstance(setting.value, list) else [setting.value]
+    if not parts:
+        hint = f"To leave out what a template sets: run.drop = [\"{option.name}\"]."
+        message = f"{option.name} holds nothing."
+        work.findings.append(Finding(Severity.ERROR, "wrong-type", message, str(setting.origin), hint))
+    said: set[str] = set()
     for part in parts:
         key, equals, value = part.partition("=") if isinstance(part, str) else ("", "", "")
         if not equals or not key:
@@ -133,6 +130,9 @@ def _add_item_list(work: _Work, option: Option, setting: Setting) -> None:
             hint = f"Write a table: [{option.name}] with one key per line."
             work.findings.append(Finding(Severity.ERROR, "wrong-type", message, str(setting.origin), hint))
             continue
+        if key in said:
+            work.findings.append(_twice(f"{option.name}.{key}", setting.origin, setting.origin))
+        said.add(key)
         _add_item(work, option, key, value, setting.origin)
 
 
@@ -165,7 +165,15 @@ def _chosen(work: _Work) -> Iterator[Chosen]:
             value: Value = {item.key: item.value for item in items.values()}
             yield Chosen(option, Setting((), option.name, value, last.origin), items=tuple(items.values()))
         elif settings:
-            yield Chosen(option, settings[-1], over=tuple(reversed(settings[:-1])))
+            fitting = _fitting(option, settings[-1].value, work.options)
+            yield Chosen(fitting, settings[-1], over=tuple(reversed(settings[:-1])))
+
+
+def _fitting(option: Option, value: Value, options: ScriptOptions) -> Option:
+    """Of several switches that set one value, on and off, the one that sets it as it is meant."""
+    same = [other for other in options.options if other.name == option.name and other.is_flag]
+    giving = (other for other in same if isinstance(words := words_of(other, value), tuple) and words)
+    return next(giving, option) if option.is_flag else option
 
 
 def _same_place(first: Setting, second: Setting) -> bool:

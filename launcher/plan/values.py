@@ -74,6 +74,22 @@ def item_text(value: Value) -> str | BadValue:
     return str(value)
 
 
+def stored_by(option: Option) -> bool:
+    """What the trainer's `args.NAME` holds once the switch is given."""
+    return option.const if isinstance(option.const, bool) else True
+
+
+def meant_by_flag(option: Option, key: str, value: Value) -> Value:
+    """The value that a key means for its option.
+
+    A key is argparse's dest, or else a flag's own word: then `true` gives that flag, whatever it stores.
+    """
+    if not option.is_flag or key == option.name or not isinstance(value, bool):
+        return value
+    stored = not key.startswith("no-") if option.action == "BooleanOptionalAction" else stored_by(option)
+    return stored if value else not stored
+
+
 def kind_of(value: Value) -> str:
     """What a person calls this value."""
     if isinstance(value, bool):
@@ -90,8 +106,12 @@ def _flag_words(option: Option, value: Value) -> tuple[str, ...] | BadValue:
     if option.action == "BooleanOptionalAction":
         wanted = [flag for flag in option.flags if flag.startswith("--no-") is not value]
         return (wanted[0],) if wanted else ()
-    stored = option.const if isinstance(option.const, bool) else True
-    return (_flag(option),) if value is stored else ()
+    if value is stored_by(option):
+        return (_flag(option),)
+    if isinstance(option.default, bool) and option.default is not value and "default" not in option.unread:
+        said = "on" if option.default else "off"
+        return BadValue("wrong-type", f"{option.name} is always {said} in this script: no flag changes it.")
+    return ()
 
 
 def _list_words(option: Option, value: Sequence[Value]) -> tuple[str, ...] | BadValue:

@@ -13,7 +13,7 @@ def check_unread(options: ScriptOptions, resolved: Resolved) -> Iterator[Finding
     """Places of the script that kl could not read, and used options it knows only in part."""
     for note in options.unread:
         message = f"kl could not read part of {options.script}: {note.what}"
-        hint = "Options added there are passed on unchecked only after --."
+        hint = "An option that may be added there is passed on unchecked."
         yield Finding(Severity.WARNING, "unread", message.rstrip(".") + ".", note.where, hint)
     for chosen in resolved.chosen:
         if chosen.option.unread:
