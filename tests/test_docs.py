@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from spec_plans import plan_of
 
 import launcher
+from launcher.demo.layout import SOURCES
 
 ROOT = Path(launcher.__file__).resolve().parent.parent
 PAGES = [str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("zsh/*.md"))]
@@ -17,6 +20,10 @@ pytestmark = pytest.mark.skipif(not (ROOT / "README.md").is_file(), reason="need
 
 def _page(name: str) -> str:
     return (ROOT / name).read_text("utf-8")
+
+
+def _blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
 def _code_lines(text: str) -> list[str]:
@@ -73,6 +80,28 @@ def _anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/spec.md"])
+def test_the_first_spec_of_a_page_is_one(page: str, tmp_path: Path) -> None:
+    spec = tmp_path / "fox.toml"
+    spec.write_text(_blocks(_page(page), "toml")[0], "utf-8")
+    plan, _ = plan_of(spec, "fox-v1s2400", SOURCES, tmp_path / "cache")
+    assert [finding.code for finding in plan.findings] == (["no-dataset"] if page == "README.md" else [])
+    assert plan.steps == 2400
+
+
+def test_the_readme_shows_what_is_planned(tmp_path: Path) -> None:
+    text = _page("README.md")
+    spec = tmp_path / "fox.toml"
+    spec.write_text(_blocks(text, "toml")[0], "utf-8")
+    plan, _ = plan_of(spec, "fox-v1s2400", SOURCES, tmp_path / "cache")
+    words = {" ".join(argument.words): str(argument.origin) for argument in plan.arguments}
+    shown = [line.split("  # ") for line in _blocks(text, "console")[0].splitlines() if line.startswith("  --")]
+    assert len(shown) == 9
+    for option, origin in shown:
+        if "/home/me" not in option and "mixed_precision" not in option:
+            assert words[option.strip()] in origin.replace("fox.toml", str(spec)), option
+
+
 def _table_keys(page: str, heading: str) -> list[str]:
     """The first column of the first table below a heading."""
     section = re.split(rf"^#+ {re.escape(heading)}$", _page(page), maxsplit=1, flags=re.MULTILINE)[1]
@@ -109,6 +138,20 @@ def test_the_pages_list_the_exit_codes() -> None:
     from launcher.base.errors import ExitCode
 
     assert [int(code) for code in _table_keys("docs/run-directory.md", "Exit codes")[: len(ExitCode)]] == list(ExitCode)
+
+
+def test_the_run_directory_page_lists_the_fields_of_the_manifest() -> None:
+    from launcher.record.manifest import Attempt, Manifest
+    from launcher.run.outcome import Outcome
+
+    page = "docs/run-directory.md"
+    text = _page(page)
+    assert set(_table_keys(page, "The manifest")) == {field.name for field in fields(Manifest)}
+    attempt = re.split(r"^An attempt:$", text, flags=re.MULTILINE)[1].split("\n\n")[1]
+    assert {key for row in attempt.splitlines()[2:] for key in re.findall(r"`([a-z_]+)`", row.split("|")[1])} == {
+        field.name for field in fields(Attempt)
+    }
+    assert _table_keys(page, "Outcomes") == [outcome.value for outcome in Outcome]
 
 
 def test_the_architecture_page_names_every_part() -> None:

@@ -12,19 +12,13 @@ import shlex
 from pathlib import Path
 
 import pytest
+from spec_plans import plan_of
 
 from launcher.base.findings import Severity
 from launcher.base.origin import Source
 from launcher.base.places import shipped_folder
 from launcher.demo.layout import SOURCES
-from launcher.plan.build import Ingredients, build_plan
-from launcher.plan.plan import Plan, Trainer, TrainingEnvironment
-from launcher.plan.tables import read_own_tables
-from launcher.spec.load import load_spec
-from launcher.spec.names import parse_name
-from launcher.trainer.checkout import open_checkout
 from launcher.trainer.options import ScriptOptions
-from launcher.trainer.reader import read_options
 
 TEMPLATES = sorted(shipped_folder("templates").glob("*.toml"))
 REAL = Path(os.environ.get("KL_REALBED") or "/nonexistent") / "sd-scripts"
@@ -58,30 +52,6 @@ GUIDE = f"""
 GUIDE_SCRIPT = "sdxl_train_network.py"
 
 
-def _plan(spec: Path, name: str, checkout: Path, cache: Path) -> tuple[Plan, ScriptOptions]:
-    loaded = load_spec(spec, parse_name(name), template_folders=[shipped_folder("templates")])
-    tables = read_own_tables(loaded.settings)
-    opened = open_checkout(checkout)
-    assert tables.run.script is not None, "a template names its script"
-    options = read_options(opened, tables.run.script, cache=cache)
-    plan = build_plan(
-        Ingredients(
-            spec=loaded,
-            settings=loaded.settings,
-            tables=tables,
-            trainer=Trainer(opened.path, opened.commit, tables.run.script),
-            options=options,
-            other_scripts=tuple,
-            accelerate_options=None,
-            environment=TrainingEnvironment("python", "python", Path("/usr/bin/python3"), {}),
-            output_root=Path("/output"),
-            dataset_folder=None,
-            cores=2,
-        )
-    )
-    return plan, options
-
-
 def _parser(options: ScriptOptions) -> argparse.ArgumentParser:
     """argparse itself, with the options of a script: how the trainer will read its command line."""
     types = {"int": int, "float": float, "int_or_float": float}
@@ -109,14 +79,14 @@ def test_a_spec_that_extends_a_template_is_a_plan_without_findings(
     ]
     spec.write_text("\n".join(lines))
     (tmp_path / "prompts.txt").write_text("a fox\n")
-    plan, _ = _plan(spec, "fox-v1", checkout, tmp_path / "cache")
+    plan, _ = plan_of(spec, "fox-v1", checkout, tmp_path / "cache")
     assert plan.findings == ()
 
 
 @pytest.mark.parametrize("checkout", CHECKOUTS)
 def test_the_guide_template_is_the_command_of_the_guide(checkout: Path, tmp_path: Path) -> None:
     template = shipped_folder("templates") / "pony-locon-guide.toml"
-    plan, options = _plan(template, "pony-locon-guide", checkout, tmp_path / "cache")
+    plan, options = plan_of(template, "pony-locon-guide", checkout, tmp_path / "cache")
     assert plan.trainer.script == GUIDE_SCRIPT
     assert [finding for finding in plan.findings if finding.severity is Severity.ERROR] == []
     parser = _parser(options)
