@@ -42,12 +42,14 @@ def one_line(path: str) -> str:
 
 def _import_git() -> ModuleType:
     """Import GitPython only now; without a `git` command it would print a page of advice."""
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    before = os.environ.get("GIT_PYTHON_REFRESH")
+    os.environ["GIT_PYTHON_REFRESH"] = "quiet"
     try:
         import git  # noqa: PLC0415
     finally:
-        if os.environ.get("GIT_PYTHON_REFRESH") == "quiet":
-            del os.environ["GIT_PYTHON_REFRESH"]
+        del os.environ["GIT_PYTHON_REFRESH"]  # the trainer inherits the variables
+        if before is not None:
+            os.environ["GIT_PYTHON_REFRESH"] = before
     return git
 
 

@@ -34,6 +34,7 @@ class _Ending:
     """How far the ending of the processes has come."""
 
     stages: tuple[Stage, ...]
+    asked: bool
     position: int = -1
     deadline: float = 0.0
 
@@ -51,7 +52,7 @@ class _Ending:
         if stage.signal is not None:
             remember_descendants(processes)
             send(processes, stage.signal)
-            screen.announce(_sent(stage))
+            screen.announce(_sent(stage, self.asked))
 
 
 def stay(processes: Processes, asked: Asked, look: Callable[[], None], screen: Screen) -> int:
@@ -75,10 +76,10 @@ def stay(processes: Processes, asked: Asked, look: Callable[[], None], screen: S
             next_note = now + DESCENDANTS_INTERVAL
         if answered < asked.times:
             answered += 1
-            ending = ending or _Ending(WHEN_ASKED)
+            ending = ending or _Ending(WHEN_ASKED, asked=True)
             ending.go_on(processes, screen)
         elif ending is None and ended:
-            ending = _Ending(WHEN_LEFT_BEHIND)
+            ending = _Ending(WHEN_LEFT_BEHIND, asked=False)
             ending.go_on(processes, screen)
         elif ending is not None and now >= ending.deadline:
             if ended and ending.exhausted:
@@ -89,8 +90,10 @@ def stay(processes: Processes, asked: Asked, look: Callable[[], None], screen: S
         time.sleep(LOOK_INTERVAL)
 
 
-def _sent(stage: Stage) -> str:
+def _sent(stage: Stage, asked: bool) -> str:
     if stage.signal is signal.SIGKILL:
-        return "the trainer's processes are ended now (SIGKILL)"
+        return "ending the trainer's processes with SIGKILL"
     name = stage.signal.name if stage.signal else ""
-    return f"sent {name} to the trainer; it has {stage.patience:.0f} s to end (Ctrl-C again is quicker)"
+    if not asked:
+        return f"the trainer has ended and left processes behind: sent them {name}"
+    return f"sent {name} to the trainer; it has {stage.patience:.0f} s to end, Ctrl-C again is quicker"

@@ -10,7 +10,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import psutil
 from launcher.base.origin import Origin, Source
 from launcher.plan.plan import Argument, Outputs, Plan, PlannedFile, Trainer, TrainingEnvironment
 
-DEADLINE = 60.0
+DEADLINE = 30.0
 
 # Does what accelerate's simple_launcher does: another process, waited for, its failure raised.
 ACCELERATE = """
@@ -77,7 +77,7 @@ def make_bed(folder: Path) -> Bed:
 def make_plan(
     bed: Bed, script: str, name: str = "fox-v1s4", keep_failed: bool = False, python: str = sys.executable
 ) -> Plan:
-    """A plan that runs `script`, Python text that finds OUT, NAME, SIGNS and `bar(step, total)` defined."""
+    """A plan that runs `script`, Python text with OUT, NAME, SIGNS, `bar`, `sign` and `start_worker` defined."""
     directory = bed.root / name
     header = f"""
         import os, signal, subprocess, sys, time
@@ -90,6 +90,13 @@ def make_plan(
         def sign(name):
             (SIGNS / (name + ".partial")).write_text(str(os.getpid()))
             (SIGNS / (name + ".partial")).rename(SIGNS / name)
+        def start_worker(apart):
+            worker = "import os, pathlib, signal, sys, time\\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\\n"
+            worker += "pathlib.Path(sys.argv[1] + '.partial').write_text(str(os.getpid()))\\n"
+            worker += "os.rename(sys.argv[1] + '.partial', sys.argv[1])\\ntime.sleep(1000)"
+            subprocess.Popen([sys.executable, "-c", worker, str(SIGNS / "worker")], start_new_session=apart)
+            while not (SIGNS / "worker").exists():
+                time.sleep(0.02)
     """
     text = textwrap.dedent(header) + textwrap.dedent(script)
     (bed.checkout / f"{name}.py").write_text(text, encoding="utf-8")
@@ -139,6 +146,9 @@ from launcher.run import supervise
 from launcher.run.launch import launch
 from launcher.run.screen import PlainScreen
 patience = float(sys.argv[2])
+if sys.stdin.isatty():  # as a login shell does: this terminal's hangup is ours
+    import fcntl, termios
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 for name in ("WHEN_ASKED", "WHEN_LEFT_BEHIND"):
     stages = getattr(supervise, name)
     setattr(supervise, name, tuple(supervise.Stage(stage.signal, patience) for stage in stages))
@@ -179,7 +189,7 @@ class Launched:
 
 
 @contextmanager
-def launched(bed: Bed, plan: Plan, patience: float = LONG) -> Iterator[Launched]:
+def launched(bed: Bed, plan: Plan, patience: float = LONG, terminal: int | None = None) -> Iterator[Launched]:
     """Launch `plan` in another process; whatever is left of it at the end of the block is killed."""
     import pickle
 
@@ -192,7 +202,8 @@ def launched(bed: Bed, plan: Plan, patience: float = LONG) -> Iterator[Launched]
     with output.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-c", _LAUNCH, str(pickled), str(patience)],
-            env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
+            env=environment, start_new_session=True, stdin=subprocess.DEVNULL if terminal is None else terminal,
+            stdout=file if terminal is None else terminal, stderr=file if terminal is None else terminal,
         )  # fmt: skip
     try:
         yield Launched(process, output)
@@ -225,7 +236,5 @@ def runs(pid: int) -> bool:
 
 
 def kill(pid: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
