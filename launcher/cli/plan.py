@@ -33,7 +33,7 @@ def plan_command(
 
 def show_plan(plan: Plan, *, as_shell: bool = False, as_json: bool = False) -> None:
     """Print the plan; its findings go to stderr. Raises KlError (spec refused) for a plan with errors."""
-    from launcher.cli.render import plan_as_data, plan_as_text, show_findings
+    from launcher.cli.render import plan_as_data, plan_as_text, show_findings, show_lines
     from launcher.plan.shell import as_shell as shell_text
 
     if as_json:
@@ -43,7 +43,7 @@ def show_plan(plan: Plan, *, as_shell: bool = False, as_json: bool = False) -> N
     if as_shell:
         print(shell_text(plan), end="")
     elif not as_json:
-        print("\n".join(plan_as_text(plan)))
+        show_lines(plan_as_text(plan))
 
 
 def refuse_errors(plan: Plan) -> None:

@@ -50,11 +50,17 @@ def prepare(request: Request, environ: Mapping[str, str] = os.environ) -> Plan:
     spec = _spec(request, config)
     outside = from_environment(environ)
     tables = read_own_tables([*config.settings, *spec.settings, *outside, *sets])
-    checkout = _open_checkout(tables)
-    script = tables.run.script
-    if script is None:
-        raise no_script(checkout.scripts, str(request.target))
-    file = _script(checkout, script, tables)
+    try:
+        checkout = _open_checkout(tables)
+        if tables.run.script is None:
+            raise no_script(checkout.scripts, str(request.target))
+        file = _script(checkout, tables.run.script, tables)
+    except KlError as error:
+        if not tables.findings:
+            raise
+        # A misspelt sd_scripts is why there is no checkout: what the user wrote comes first.
+        code = ExitCode.SPEC_REFUSED
+        raise KlError(error.message, code=code, where=error.where, hint=error.hint, findings=tables.findings) from None
     options = read_options(checkout, file)
     arguments = read_arguments(request.arguments, options)
     settings = [*config.settings, *spec.settings, *from_name(spec.name), *outside, *sets, *arguments]
@@ -83,7 +89,7 @@ def _spec(request: Request, config: UserConfig) -> Spec:
     name, path = find_spec(request.target, folders=config.spec_folders, datasets_root=config.datasets_root)
     if request.name is not None:
         name = parse_name(request.name)
-    return load_spec(path, name, template_folders=config.template_folders)
+    return load_spec(path.absolute(), name, template_folders=config.template_folders)
 
 
 def _open_checkout(tables: OwnTables) -> Checkout:
@@ -116,7 +122,7 @@ def _dataset_folder(tables: OwnTables, spec: Spec, config: UserConfig) -> Path |
     folder = _folder(tables, "dataset_folder")
     if folder is None:
         return dataset_folder(spec.name, config.datasets_root)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises for what cannot be looked at
         raise KlError(
             f"The dataset folder {folder} is not there.",
             code=ExitCode.SPEC_REFUSED,

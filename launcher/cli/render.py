@@ -146,19 +146,25 @@ def _either(names: Iterable[str]) -> str:
 def _show(finding: Finding, stream: TextIO) -> None:
     plain = not stream.isatty() or "NO_COLOR" in os.environ
     label = finding.severity.value
-    shown = label if plain else f"\033[{_COLOURS[finding.severity]}m{label}\033[0m"
+    stream.write(label if plain else f"\033[{_COLOURS[finding.severity]}m{label}\033[0m")
     where = f"{finding.where}: " if finding.where else ""
     code = f" [{finding.code}]" if finding.code else ""
-    _write(stream, f"{shown}: {where}{finding.message}{code}")
+    _write(stream, f": {where}{finding.message}{code}")
     if finding.hint:
         _write(stream, f"  {finding.hint}")
 
 
 def _write(stream: TextIO, text: str) -> None:
     """Control characters of what a user wrote never reach the terminal; what the stream cannot encode is escaped."""
-    safe = "".join(char if char.isprintable() or char in "\033\n" else repr(char)[1:-1] for char in text)
+    safe = "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
     encoding = stream.encoding or "utf-8"
     stream.write(safe.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """A result on stdout: one line each, whatever the values in it hold."""
+    for line in lines:
+        _write(sys.stdout, line.replace("\n", "\\n"))
 
 
 def show_failure(result: RunResult, stream: TextIO | None = None) -> None:
@@ -207,4 +213,3 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from launcher.base.errors import KlError
 from launcher.base.findings import Finding, Severity
 from launcher.base.nearest import nearest
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting, Value
 from launcher.plan.plan import Argument
-from launcher.plan.values import BadValue, words_of
+from launcher.plan.tables import base_folder
+from launcher.plan.values import BadValue, meant_by_flag, words_of
+from launcher.spec.paths import expand
 from launcher.trainer.options import Option, ScriptOptions
 
 NEUTRAL_FILE = "accelerate.yaml"
@@ -28,6 +31,7 @@ debug: false
 _KL = Origin(Source.KL, "kl")
 # How several processes are started; without one of them more than one process needs multi_gpu.
 _LAUNCHERS = ("multi_gpu", "cpu", "tpu", "use_deepspeed", "use_fsdp", "use_tp", "use_megatron_lm")
+_PATHS = ("_file", "_hostfile", "log_dir")
 
 
 @dataclass(frozen=True)
@@ -49,57 +53,64 @@ def accelerate_arguments(
 ) -> Accelerate:
     """The flags for one run: what `[accelerate]` says, and kl's own for what it leaves open.
 
+    With a configuration file of the user's own kl adds nothing: a flag would win over what the file says.
     `known` are the options of the environment's own accelerate, or None when they could not be read: then the keys
     are passed on as written, and accelerate itself refuses the wrong ones at once. `config_file` is where the
     neutral configuration will stand. `trainer_precision` is the trainer's own mixed_precision, which accelerate's
     follows (library/train_util.py, prepare_accelerator, gives it to Accelerator anyway).
     """
-    given = {setting.key: setting for setting in settings}
     findings: list[Finding] = []
+    given = _by_name(settings, findings)
     written = [_argument(setting, known, findings) for setting in given.values()]
     processes = _processes(given)
     on_cpu = "cpu" in given and given["cpu"].value is True
     defaults: dict[str, Value] = {
+        "config_file": config_file,
         "num_processes": processes,
         "num_machines": 1,
         "mixed_precision": trainer_precision if isinstance(trainer_precision, str) else "no",
         "dynamo_backend": "no",
         "num_cpu_threads_per_process": max(1, cores // processes) if on_cpu else min(2, cores),
     }
-    neutral = "config_file" not in given
-    if neutral:
-        defaults = {"config_file": config_file, **defaults}
-    if processes > 1 and not any(key in given for key in _LAUNCHERS):
+    if processes > 1 and not any(key in given and given[key].value is not False for key in _LAUNCHERS):
         defaults["multi_gpu"] = True
+    neutral = "config_file" not in given
     own = [
         Argument(key, (f"--{key}",) if value is True else (f"--{key}={value}",), value, _KL)
         for key, value in defaults.items()
-        if key not in given
+        if neutral and key not in given
     ]
     return Accelerate((*own, *(argument for argument in written if argument)), neutral, tuple(findings))
 
 
-def _processes(given: dict[str, Setting]) -> int:
+def _by_name(settings: Iterable[Setting], findings: list[Finding]) -> dict[str, Setting]:
+    """The settings by their option; accelerate takes both `num-processes` and `num_processes`."""
+    given: dict[str, Setting] = {}
+    for setting in settings:
+        name = setting.key.replace("-", "_")
+        if len(setting.table) > 1:
+            message, hint = f"{setting.path}: [accelerate] holds no tables.", "Write its keys directly."
+            findings.append(Finding(Severity.ERROR, "unknown-key", message, str(setting.origin), hint))
+        elif name in given and given[name].origin.path == setting.origin.path:
+            message = f"accelerate.{name} is set twice: as {given[name].key} and as {setting.key}."
+            hint = "Keep one of them."
+            findings.append(Finding(Severity.ERROR, "same-key-twice", message, str(setting.origin), hint))
+        else:
+            given[name] = setting
+    return given
+
+
+def _processes(given: Mapping[str, Setting]) -> int:
     if "num_processes" in given:
-        value = given["num_processes"].value
-        return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 1
+        text = str(given["num_processes"].value)
+        return max(1, int(text)) if text.isdecimal() else 1
     ids = given["gpu_ids"].value if "gpu_ids" in given else None
     names = ids.split(",") if isinstance(ids, str) and ids != "all" else ids if isinstance(ids, list) else []
     return max(1, len(names))
 
 
 def _argument(setting: Setting, known: ScriptOptions | None, findings: list[Finding]) -> Argument | None:
-    if len(setting.table) > 1:
-        message = f"{setting.path}: [accelerate] holds no tables."
-        hint = "Write its keys directly."
-        findings.append(Finding(Severity.ERROR, "unknown-key", message, str(setting.origin), hint))
-        return None
-    value = setting.value
-    if isinstance(value, list):  # gpu_ids = [0, 1]
-        value = ",".join(str(item) for item in value)
-    if setting.key == "gpu_ids" and isinstance(value, int):
-        value = str(value)
-    option = (known.get(setting.key) or known.by_flag(f"--{setting.key}")) if known else _any_option(setting.key, value)
+    option = (known.get(setting.key) or known.by_flag(f"--{setting.key}")) if known else _any_option(setting)
     if option is None or setting.key in ("training_script", "training_script_args"):
         names = [other.name for other in known.options] if known else []
         near = nearest(setting.key, names)
@@ -107,16 +118,32 @@ def _argument(setting: Setting, known: ScriptOptions | None, findings: list[Find
         message = f"accelerate launch has no option {setting.key}."
         findings.append(Finding(Severity.ERROR, "unknown-key", message, str(setting.origin), hint))
         return None
-    words = words_of(option, value)
+    try:
+        words = words_of(option, _as_accelerate_takes_it(option, setting))
+    except KlError as error:
+        findings.append(Finding(Severity.ERROR, "path", error.message, error.where, error.hint))
+        return None
     if isinstance(words, BadValue):
         findings.append(Finding(Severity.ERROR, words.code, words.message, str(setting.origin), words.hint))
         return None
-    return Argument(setting.key, words, setting.value, setting.origin)
+    return Argument(setting.key, words, setting.value, setting.origin) if words else None
 
 
-def _any_option(key: str, value: Value) -> Option:
+def _as_accelerate_takes_it(option: Option, setting: Setting) -> Value:
+    """A list as it splits it, true and false as its options without a type of their own read them, whole paths."""
+    value = setting.value
+    if isinstance(value, list) and value and not any(isinstance(item, (list, dict)) for item in value):
+        return ",".join(str(item) for item in value)  # gpu_ids = [0, 1]
+    if isinstance(value, bool) and not option.is_flag and option.type in (None, "str", "str_to_bool"):
+        return str(value).lower()
+    if isinstance(value, str) and value and option.name.endswith(_PATHS):
+        return expand(value, base_folder(setting), origin=setting.origin)
+    return meant_by_flag(option, setting.key.replace("-", "_"), value)
+
+
+def _any_option(setting: Setting) -> Option:
     """An option that takes this value, for an accelerate whose options are not known."""
-    switch = isinstance(value, bool)
+    key, switch = setting.key, isinstance(setting.value, bool)
     return Option(
         flags=(f"--{key}",),
         name=key,

@@ -28,6 +28,11 @@ def read_arguments(words: Sequence[str], options: ScriptOptions) -> tuple[Settin
         if not word.startswith("-") or _NEGATIVE_NUMBER.match(word):
             raise _refused(f"{word!r} belongs to no option.", word, "Arguments after -- are --option=value.")
         option = options.by_flag(flag)
+        if option is None and options.unread and flag.startswith("--"):
+            # The script may have it in a part that could not be read.
+            key, value = flag.removeprefix("--"), _unchecked(attached if equals else None, rest)
+            settings[key] = Setting((), key, value, Origin(Source.ARGUMENT, f"{flag} after --"))
+            continue
         if option is None:
             raise _unknown(flag, options)
         value = _value(option, flag, attached if equals else None, rest)
@@ -55,6 +60,15 @@ def _value(option: Option, flag: str, attached: str | None, rest: list[str]) -> 
     while rest and len(values) < most and not _looks_like_flag(rest[0]):
         values.append(rest.pop(0))
     return values
+
+
+def _unchecked(attached: str | None, rest: list[str]) -> Value:
+    if attached is not None:
+        return attached
+    values: list[Value] = []
+    while rest and not _looks_like_flag(rest[0]):
+        values.append(rest.pop(0))
+    return values or True
 
 
 def _looks_like_flag(word: str) -> bool:

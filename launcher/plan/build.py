@@ -11,7 +11,7 @@ from launcher.base.findings import Finding, Severity
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting, Value
 from launcher.plan.accelerate import NEUTRAL_CONFIG, NEUTRAL_FILE, Accelerate, accelerate_arguments
-from launcher.plan.checks.keys import SECRETS, SET_BY_KL, check_secrets, check_set_by_kl, check_unknown, names_a_secret
+from launcher.plan.checks.keys import SET_BY_KL, check_secrets, check_set_by_kl, check_unknown
 from launcher.plan.checks.required import check_required
 from launcher.plan.checks.steps import check_steps
 from launcher.plan.checks.unread import check_unread
@@ -21,6 +21,7 @@ from launcher.plan.paths import is_path, with_whole_paths
 from launcher.plan.plan import Argument, Plan, PlannedFile, Trainer, TrainingEnvironment
 from launcher.plan.resolve import Chosen, Resolved, resolve
 from launcher.plan.retention import retention
+from launcher.plan.secrets import is_secret, names_a_secret
 from launcher.plan.tables import EnvTable, OwnTables, RunTable
 from launcher.plan.values import BadValue, words_of
 from launcher.spec.load import Spec
@@ -57,7 +58,7 @@ def build_plan(given: Ingredients) -> Plan:
     name = given.spec.name
     run = given.tables.run
     # Refused below, and kept out of the plan: a secret must not be printed with it.
-    allowed = [setting for setting in given.settings if setting.key not in (*SET_BY_KL, *SECRETS)]
+    allowed = [setting for setting in given.settings if setting.key not in SET_BY_KL and not is_secret(setting)]
     resolved = resolve(allowed, given.options, run.drop)
     findings: list[Finding] = [*given.tables.findings, *resolved.findings]
     findings += check_set_by_kl(given.settings)
@@ -76,7 +77,7 @@ def build_plan(given: Ingredients) -> Plan:
     findings += check_unread(given.options, resolved)
     directory = given.output_root / name.text
     accelerate = accelerate_arguments(
-        given.tables.accelerate,
+        [setting for setting in given.tables.accelerate if not is_secret(setting)],
         given.accelerate_options,
         config_file=str(directory / NEUTRAL_FILE),
         trainer_precision=resolved.value("mixed_precision"),

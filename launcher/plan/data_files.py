@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +23,9 @@ from launcher.spec.paths import expand
 from launcher.trainer.options import ScriptOptions
 
 DATASET_CONFIG, DATASET_FILE, PROMPTS_FILE = "dataset_config", "config.toml", "sample-prompts"
+# The endings by which the trainer tells the forms apart: library/config_util.py, load_user_config;
+# library/train_util.py, load_prompts, which leaves the prompts unset for any other.
+_ENDINGS = {DATASET_CONFIG: (".toml", ".json"), PROMPTS: (".txt", ".toml", ".json")}
 LARGEST = 16 * 1024 * 1024
 # Other ways to name the pictures; with one of them the dataset folder's config.toml is not wanted.
 _OTHER_DATASETS = ("train_data_dir", "in_json", "dataset_class")
@@ -68,14 +72,30 @@ def _inline_dataset(resolved: Resolved, findings: list[Finding]) -> PlannedFile 
     tables = [setting for setting in resolved.whole if setting.key in DATASET_TABLES]
     datasets = next((setting for setting in tables if setting.key == "datasets"), None)
     if datasets is None:
+        for setting in tables:
+            hint = "Write [[datasets]] beside it; the options of the script go into any other table."
+            findings.append(_error("no-dataset", "general is set without datasets.", str(setting.origin), hint))
         return None
     wrong = next((s for s in tables if not isinstance(s.value, list if s.key == "datasets" else dict)), None)
-    if wrong or not all(isinstance(entry, dict) for entry in _entries(datasets.value)):
+    if wrong or not datasets.value or not all(isinstance(entry, dict) for entry in _entries(datasets.value)):
         hint = "Write [[datasets]] with [[datasets.subsets]] below it, and [general] for what all share."
         findings.append(_error("wrong-type", "datasets is not a list of tables.", str(datasets.origin), hint))
         return None
     whole = {setting.key: _whole_paths(setting.value, setting, findings) for setting in tables}
-    return PlannedFile(DATASET_FILE, toml.dumps(whole).encode(), datasets.origin)
+    return PlannedFile(DATASET_FILE, _as_toml(whole, datasets, findings), datasets.origin)
+
+
+def _as_toml(whole: dict[str, Any], setting: Setting, findings: list[Finding]) -> bytes:
+    """As the trainer's own TOML reader takes it back; that library cannot write all that it reads."""
+    try:
+        text = toml.dumps(whole)
+        if toml.loads(text) == whole:
+            return text.encode()
+    except (ValueError, TypeError, LookupError, AttributeError):
+        pass
+    hint = "Put the dataset config into a file of its own and name it: dataset_config."
+    findings.append(_error("wrong-type", "datasets holds what TOML cannot be given.", str(setting.origin), hint))
+    return b""
 
 
 def _inline_prompts(resolved: Resolved, findings: list[Finding]) -> PlannedFile | None:
@@ -134,18 +154,18 @@ def _from_folder(
         return
     name = DATASET_FILE if option == DATASET_CONFIG else f"{PROMPTS_FILE}.txt"
     path = folder / name
-    if path.exists():
+    if os.path.lexists(path):
         origin = Origin(Source.DATASET_FOLDER, f"{name} of the dataset folder", path)
         yield from _read(option, path, origin, findings)
 
 
 def _read(option: str, path: Path, origin: Origin, findings: list[Finding]) -> Iterator[tuple[str, PlannedFile]]:
-    suffix = path.suffix.lower() if option == PROMPTS else ".toml"
-    name = f"{PROMPTS_FILE}{suffix}" if option == PROMPTS else DATASET_FILE
-    if option == PROMPTS and suffix not in (".txt", ".toml", ".json"):
-        # library/train_util.py, load_prompts: any other ending leaves the prompts unset.
-        hint = "The trainer tells the three forms apart by the file's ending."
-        findings.append(_error("prompt", f"{path} is not a .txt, .toml or .json file.", str(origin), hint))
+    suffix = path.suffix.lower()
+    name = f"{PROMPTS_FILE if option == PROMPTS else Path(DATASET_FILE).stem}{suffix}"
+    if suffix not in _ENDINGS[option]:
+        hint = "The trainer tells the forms apart by the file's ending."
+        message = f"{option}: {path} ends with none of {', '.join(_ENDINGS[option])}."
+        findings.append(_error("file", message, str(origin), hint))
         return
     try:
         about = path.stat()
@@ -154,8 +174,8 @@ def _read(option: str, path: Path, origin: Origin, findings: list[Finding]) -> I
             findings.append(_error("file", f"{option}: {path} {why}.", str(origin), "Give the right file."))
             return
         content = path.read_bytes()
-    except OSError as error:
-        reason = (error.strerror or "cannot be read").lower()
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or "cannot be read").lower()
         findings.append(_error("file", f"{option}: {path}: {reason}.", str(origin), "Correct the path."))
         return
     yield option, PlannedFile(name, content, replace(origin), path)

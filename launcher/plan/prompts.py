@@ -46,7 +46,7 @@ def _line(number: int, prompt: Value, setting: Setting, findings: list[Finding])
     if not parts[0] or parts[0].startswith("#"):
         # library/train_util.py, load_prompts: an empty line and one that begins with # are passed over.
         message = f"sample_prompts {number} has no prompt, or one that begins with #."
-        findings.append(_error("prompt", message, setting, "Give prompt = \"…\"."))
+        findings.append(_error("prompt", message, setting, 'Give prompt = "…".'))
     elif _READ_AS_FLAG.match(parts[0]):
         message = f"sample_prompts {number} begins with {parts[0].split()[0]!r}, which the trainer takes for a flag."
         findings.append(_error("prompt", message, setting, "Begin the prompt with another word."))

@@ -119,7 +119,7 @@ def _add_item_list(work: _Work, option: Option, setting: Setting) -> None:
     """`network_args = ["algo=locon"]`, as sd-scripts' own configuration files write it."""
     parts = setting.value if isinstance(setting.value, list) else [setting.value]
     if not parts:
-        hint = f"To leave out what a template sets: run.drop = [\"{option.name}\"]."
+        hint = f'To leave out what a template sets: run.drop = ["{option.name}"].'
         message = f"{option.name} holds nothing."
         work.findings.append(Finding(Severity.ERROR, "wrong-type", message, str(setting.origin), hint))
     said: set[str] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -14,7 +15,7 @@ def as_shell(plan: Plan) -> str:
 
 
 def _lines(plan: Plan) -> Iterator[str]:
-    quote = shlex.quote
+    quote = quoted
     directory = str(plan.directory)
     yield f"mkdir -p {quote(str(plan.directory.parent))} &&"
     yield f"mkdir {quote(directory)} &&"
@@ -28,5 +29,18 @@ def _lines(plan: Plan) -> Iterator[str]:
 
 def _write(file: PlannedFile, target: str) -> str:
     if file.source is not None:
-        return f"cp {shlex.quote(str(file.source))} {shlex.quote(target)}"
-    return f"printf %s {shlex.quote(file.content.decode())} > {shlex.quote(target)}"
+        return f"cp {quoted(str(file.source))} {quoted(target)}"
+    return f"printf %s {quoted(file.content.decode())} > {quoted(target)}"
+
+
+def quoted(word: str) -> str:
+    """A word for the shell. Control characters are spelled out: they never reach a terminal that shows this."""
+    pieces = re.split(r"([^\n -~]+)", word)
+    if all(piece.isprintable() for piece in pieces[1::2]):
+        return shlex.quote(word)
+    return "".join(_spelled(piece) if odd % 2 else shlex.quote(piece) for odd, piece in enumerate(pieces) if piece)
+
+
+def _spelled(piece: str) -> str:
+    codes = "".join(f"\\{byte:03o}" for byte in piece.encode("utf-8", "surrogateescape"))
+    return f"\"$(printf '{codes}')\""

@@ -13,6 +13,7 @@ from launcher.base.findings import Finding, Severity
 from launcher.base.nearest import nearest
 from launcher.base.origin import Source
 from launcher.base.settings import Setting
+from launcher.plan.secrets import place_of
 
 RUN, ENV, ACCELERATE = "run", "env", "accelerate"
 OWN_TABLES = (RUN, ENV, ACCELERATE)
@@ -23,6 +24,7 @@ class _Table(BaseModel):
 
 
 Text = Annotated[str, Field(min_length=1)]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class RunTable(_Table):
@@ -44,7 +46,7 @@ class EnvTable(_Table):
     kind: Literal["conda", "venv", "python"] | None = None
     name: Text | None = None
     path: Text | None = None
-    variables: dict[str, str] = Field(default_factory=dict)
+    variables: dict[Variable, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def _one_name(env: EnvTable, chosen: Mapping[str, Setting]) -> list[Finding]:
         message = "env.name and env.path both say which environment."
         return [_error("same-key-twice", message, chosen["env.name"], "Keep one of them.")]
     if env.kind in ("venv", "python"):
-        message = f'A {env.kind} environment has a path, not a name.'
+        message = f"A {env.kind} environment has a path, not a name."
         return [_error("wrong-type", message, chosen["env.name"], 'Write path = "…".')]
     return []
 
@@ -120,9 +122,9 @@ def _validate(model: type[T], table: str, chosen: Mapping[str, Setting], finding
 
 
 def _finding(model: type[_Table], table: str, problem: Any, chosen: Mapping[str, Setting]) -> Finding:
-    path = ".".join([table, *(str(part) for part in problem["loc"] if not isinstance(part, int))])
+    path = ".".join([table, *(str(part) for part in problem["loc"] if not isinstance(part, int) and part != "[key]")])
     setting = chosen.get(path) or next((chosen[known] for known in chosen if known.startswith(f"{path}.")), None)
-    where = str(setting.origin) if setting else None
+    where = place_of(setting) if setting else None
     if problem["type"] == "extra_forbidden":
         near = nearest(str(problem["loc"][-1]), model.model_fields)
         known = ", ".join(model.model_fields)
@@ -133,7 +135,7 @@ def _finding(model: type[_Table], table: str, problem: Any, chosen: Mapping[str,
 
 
 def _error(code: str, message: str, setting: Setting, hint: str) -> Finding:
-    return Finding(Severity.ERROR, code, message, str(setting.origin), hint)
+    return Finding(Severity.ERROR, code, message, place_of(setting), hint)
 
 
 def base_folder(setting: Setting | None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from launcher.spec.reader import read_settings
 
 FILE = "config.toml"
 KEYS = ("spec_folders", "template_folders", "datasets_root")
+_HOLDS = f"It holds {', '.join(KEYS)} and [run], [env], [accelerate]."
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,11 @@ def read_user_config() -> UserConfig:
     Raises KlError (spec refused) for a file that cannot be read and for keys it does not have.
     """
     path = config_folder() / FILE
-    settings = read_settings(path, source=Source.CONFIG).settings if path.exists() else ()
+    document = read_settings(path, source=Source.CONFIG) if os.path.lexists(path) else None
+    settings = document.settings if document else ()
+    if document and document.extends:
+        where = str(document.extends[0].origin)
+        raise KlError("kl's configuration extends nothing.", code=ExitCode.SPEC_REFUSED, where=where, hint=_HOLDS)
     own = [setting for setting in settings if setting.table and setting.table[0] in OWN_TABLES]
     rest = [setting for setting in settings if setting not in own]
     for setting in rest:
@@ -71,5 +77,5 @@ def _unknown(setting: Setting) -> KlError:
         f"{setting.path} is not a setting of kl's configuration.",
         code=ExitCode.SPEC_REFUSED,
         where=str(setting.origin),
-        hint=f"Did you mean {near}?" if near else f"It holds {', '.join(KEYS)} and [run], [env], [accelerate].",
+        hint=f"Did you mean {near}?" if near else _HOLDS,
     )

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from launcher.base.findings import Finding, Severity
 from launcher.base.nearest import nearest
-from launcher.base.origin import Source
 from launcher.base.settings import Setting
+from launcher.plan.secrets import SECRETS, is_secret, place_of
 from launcher.trainer.options import ScriptOptions
 
 # Set by kl, with what to write instead.
@@ -19,28 +19,25 @@ SET_BY_KL = {
     "config_file": "Write its keys into the spec, or name the file in extends.",
     "output_config": "kl plan NAME --json prints the options of a run, and its run.json keeps them.",
 }
-SECRETS = {"wandb_api_key": "WANDB_API_KEY", "huggingface_token": "HF_TOKEN"}
 
 
 def check_set_by_kl(settings: Iterable[Setting]) -> Iterator[Finding]:
     """Keys that kl sets itself."""
     for setting in settings:
-        if setting.key in SET_BY_KL:
+        if setting.key in SET_BY_KL and setting.table[:1] != ("accelerate",):  # accelerate has a config_file too
             yield _error("set-by-kl", f"{setting.key} is set by kl.", setting, SET_BY_KL[setting.key])
 
 
 def check_secrets(settings: Iterable[Setting]) -> Iterator[Finding]:
     """Secrets, which would end in the record, the log and the list of processes. The value is never repeated."""
     for setting in settings:
-        if setting.key in SECRETS:
-            variable = SECRETS[setting.key]
+        if is_secret(setting):
+            key = setting.key
+            variable = SECRETS.get(key.lower().replace("-", "_"), key)
             hint = f"Remove it and set {variable} in the environment: it reaches the trainer and is not written down."
-            where = "--set" if setting.origin.source is Source.SET else str(setting.origin)
-            yield Finding(Severity.ERROR, "secret", f"{setting.key} is a secret and may not stand here.", where, hint)
-        elif setting.table[:2] == ("env", "variables") and names_a_secret(setting.key):
-            hint = f"Remove it and set {setting.key} in the environment that kl is started in."
-            where = "--set" if setting.origin.source is Source.SET else str(setting.origin)
-            yield Finding(Severity.ERROR, "secret", f"{setting.key} is a secret and may not stand here.", where, hint)
+            yield Finding(
+                Severity.ERROR, "secret", f"{key} is a secret and may not stand here.", place_of(setting), hint
+            )
 
 
 def check_unknown(
@@ -74,12 +71,6 @@ def check_unknown(
         else:
             hint = f"kl options {options.script} --search {setting.key.split('_')[0]} shows what there is."
         yield Finding(severity, "unknown-key", message, str(setting.origin), hint)
-
-
-def names_a_secret(variable: str) -> bool:
-    """Whether an environment variable most likely holds a secret, by its name."""
-    parts = variable.upper().split("_")
-    return bool({"TOKEN", "KEY", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS"} & set(parts))
 
 
 def _listed(names: Sequence[str]) -> str:

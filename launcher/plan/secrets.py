@@ -1,0 +1,28 @@
+"""What must never be written down or shown: which keys hold it, and how to name the place of one."""
+
+from __future__ import annotations
+
+from launcher.base.origin import Source
+from launcher.base.settings import Setting
+
+# Options that hold a secret, and the variable that gives it to the trainer instead.
+SECRETS = {"wandb_api_key": "WANDB_API_KEY", "huggingface_token": "HF_TOKEN"}
+_WORDS = {"TOKEN", "KEY", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS"}
+
+
+def is_secret(setting: Setting) -> bool:
+    """Whether the setting most likely holds a secret: by its key, in whatever spelling."""
+    if setting.table[:1] in (("env",), ("accelerate",)) and names_a_secret(setting.key):
+        return True
+    return setting.key.lower().replace("-", "_") in SECRETS
+
+
+def names_a_secret(variable: str) -> bool:
+    """Whether an environment variable most likely holds a secret, by its name."""
+    return bool(_WORDS & set(variable.upper().replace("-", "_").split("_")))
+
+
+def place_of(setting: Setting) -> str:
+    """Where a setting was written, without its value when that is a secret."""
+    told_with_value = setting.origin.source is Source.SET
+    return f"--set {setting.path}" if told_with_value and is_secret(setting) else str(setting.origin)
