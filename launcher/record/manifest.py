@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -197,7 +197,10 @@ def _known(kind: Any, data: dict[str, Any]) -> dict[str, Any]:
 def _with_number(attempt: Attempt) -> Attempt:
     if not isinstance(attempt.last_loss, str):
         return attempt
-    return Attempt(**{**asdict(attempt), "last_loss": float(attempt.last_loss)})
+    try:
+        return replace(attempt, last_loss=float(attempt.last_loss))
+    except ValueError:
+        return replace(attempt, last_loss=None)
 
 
 def _plain(value: Any) -> Any:

@@ -26,8 +26,8 @@ def repository_at(name: str, folder: Path) -> RepositoryRecord:
 
 
 def without_credentials(url: str) -> str:
-    """The URL of a remote without a user's name, password or token in it."""
-    return re.sub(r"^([a-zA-Z][\w+.-]*://)[^/@]*@", r"\1", url)
+    """The URL of a remote, or a text with URLs in it, without names, passwords and tokens before a host."""
+    return re.sub(r"([a-zA-Z][\w+.-]*://)[^/\s]*@", r"\1", url)
 
 
 def repository_line(record: RepositoryRecord) -> str:

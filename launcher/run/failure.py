@@ -25,8 +25,9 @@ _KILLED = re.compile(r"died with (?:<Signals\.\w+: (\d+)>|unknown signal (\d+))\
 _WORKER = re.compile(r"^\s*exitcode\s*:\s*(-?\d+)")
 # What may be printed after an exception and is no part of its message.
 _NEXT_SUBJECT = re.compile(
-    r"^(\S+:\d+: \w*Warning: |\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|wandb: |[IWEF]\d{4} \d\d:|Exception ignored in|"
-    r"During handling of the above exception|The above exception was the direct cause)"
+    r"^(\S+:\d+: \w*Warning: |\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|\s*(?:DEBUG|INFO|WARNING|ERROR)\b|wandb: |"
+    r"[IWEF]\d{4} \d\d:|Exception ignored in|During handling of the above exception|"
+    r"The above exception was the direct cause)"
 )
 _ARGPARSE = re.compile(r"^\S+: error: \S")
 
@@ -160,6 +161,8 @@ def _block(lines: Sequence[str], start: int, following: int) -> _Block:
             break  # drawn once more when the trainer closes it: the message is over
         message.append(lines[end])
         end += 1
+    if sum(1 for line in message[1:] if line.strip() and not line[0].isspace()) > _NEAR_THE_END:
+        message, end = message[:1], at + 1  # no message is that long: the trainer printed other things
     exception = "\n".join(message[:_MESSAGE_LINES]).strip()
     return _Block(start, end, exception, of_accelerate)
 
