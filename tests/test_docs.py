@@ -95,7 +95,10 @@ def test_the_readme_shows_what_is_planned(tmp_path: Path) -> None:
     spec.write_text(_blocks(text, "toml")[0], "utf-8")
     plan, _ = plan_of(spec, "fox-v1s2400", SOURCES, tmp_path / "cache")
     words = {" ".join(argument.words): str(argument.origin) for argument in plan.arguments}
-    shown = [line.split("  # ") for line in _blocks(text, "console")[0].splitlines() if line.startswith("  --")]
+    words |= {f"{item.key}={item.text}": str(item.origin) for argument in plan.arguments for item in argument.items}
+    block = _blocks(text, "console")[0].splitlines()
+    shown = [line.split("  # ") for line in block if "=" in line or line.startswith("  --text")]
+    shown = [parts for parts in shown if len(parts) == 2]
     assert len(shown) == 9
     for option, origin in shown:
         if "/home/me" not in option and "mixed_precision" not in option:
