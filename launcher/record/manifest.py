@@ -136,8 +136,11 @@ class Manifest:
 
 def manifest_bytes(manifest: Manifest) -> bytes:
     """The manifest as it stands in run.json. A loss that is not a number is kept, as a word: JSON has none for it."""
-    text = json.dumps(_plain(asdict(manifest)), indent=2, ensure_ascii=False, allow_nan=False)
-    return (text + "\n").encode("utf-8", "surrogateescape")
+    data = _plain(asdict(manifest))
+    try:
+        return (json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    except UnicodeEncodeError:  # a path that is not UTF-8: escaped, it reads back as it was
+        return (json.dumps(data, indent=2, allow_nan=False) + "\n").encode()
 
 
 def write_manifest(manifest: Manifest, directory: Path) -> None:
@@ -153,7 +156,7 @@ def read_manifest(path: Path) -> Manifest:
     """
     file = path / MANIFEST if path.is_dir() else path
     try:
-        data = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
+        data = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{file} is not a manifest: {error}") from None
     if not isinstance(data, dict) or "manifest_version" not in data:

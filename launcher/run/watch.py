@@ -50,7 +50,9 @@ class Watch:
         # A file that still grows is not there yet.
         news = [artifact for artifact in found if self._sizes.get(artifact.path) == artifact.size]
         self._sizes = {artifact.path: artifact.size for artifact in found}
-        return self._announce(news)
+        announced = self._announce(news)
+        self.artifacts = tuple(artifact for artifact in found if artifact.path in self._announced)
+        return announced
 
     def look_last(self) -> None:
         """The last look, when nothing grows any more."""
@@ -73,7 +75,6 @@ class Watch:
         for artifact in new:
             self._announced.add(artifact.path)
             self._screen.announce(announcement(artifact, self.directory))
-        self.artifacts = tuple(sorted({*self.artifacts, *new}, key=lambda artifact: artifact.path))
         return bool(new)
 
 

@@ -18,6 +18,7 @@ from launcher.run.launch import launch
 from launcher.run.outcome import Outcome
 from launcher.run.screen import NullScreen
 from launcher.run.screen import Screen as ScreenProtocol
+from launcher.run.state import current_outcome
 
 
 @pytest.fixture
@@ -60,6 +61,9 @@ def test_success(bed: Bed) -> None:
         assert (plan.directory / file.name).read_bytes() == file.content
     manifest = read_manifest(plan.directory)
     assert manifest.outcome == "succeeded"
+    assert current_outcome(plan.directory, manifest) is Outcome.SUCCEEDED
+    (plan.directory / "fox-v1s4.safetensors").rename(plan.directory / "away.safetensors")
+    assert current_outcome(plan.directory, manifest) is Outcome.FAILED  # what is there counts
     assert manifest.argv == plan.argv
     (attempt,) = manifest.attempts
     assert (attempt.exit_code, attempt.last_step, attempt.total_steps, attempt.outcome) == (0, 4, 4, "succeeded")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import pty
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from launching import LONG, SUCCESS, WAITING, Bed, kill, launched, make_bed, make_plan, pid_of, runs, until
+from launching import LONG, SUCCESS, WAITING, Bed, launched, make_bed, make_plan, pid_of, runs, until
 
 from launcher.record.manifest import read_manifest
+from launcher.run.outcome import Outcome
+from launcher.run.state import current_outcome
 
 IGNORES_SIGINT = "signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + WAITING.replace("\n    ", "\n")
 IGNORES_BOTH = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + IGNORES_SIGINT
@@ -139,11 +142,15 @@ def test_a_killed_kl_does_not_end_the_training(bed: Bed) -> None:
         kl.send(signal.SIGKILL)
         kl.process.wait(60)
         assert runs(trainer)
+        manifest = read_manifest(plan.directory)
+        assert current_outcome(plan.directory, manifest) is Outcome.RUNNING
+        another = replace(manifest.attempts[0], pid_started=1.0)  # the id given to another process since
+        assert current_outcome(plan.directory, replace(manifest, attempts=(another,))) is Outcome.LOST
         (bed.folder / "go").touch()
         until((plan.directory / "fox-v1s4.safetensors").exists, "the final model")
     manifest = read_manifest(plan.directory)
     assert manifest.outcome == "running" and manifest.attempts[0].ended is None
-    kill(manifest.attempts[0].pid or 0)
+    until(lambda: current_outcome(plan.directory, manifest) is Outcome.LOST, "the trainer has ended")
 
 
 def test_an_ignored_interrupt_stays_ignored_but_the_trainer_can_be_stopped(bed: Bed) -> None:

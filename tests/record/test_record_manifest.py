@@ -59,7 +59,7 @@ def test_a_loss_that_json_has_no_number_for(tmp_path: Path, loss: float) -> None
 
 
 def test_a_path_that_is_not_utf8(tmp_path: Path) -> None:
-    odd = replace(FULL, python="/env/\udcff/python")
+    odd = replace(FULL, python="/env/\udcff/\ud800/python")
     write_manifest(odd, tmp_path)
     assert read_manifest(tmp_path) == odd
 
