@@ -126,7 +126,7 @@ def _arguments(
             yield Argument(key, (f"--{key}={value}",), value, _KL)
     if options.unread:
         # Part of the script could not be read: the key may be right. The trainer's parser has the last word.
-        yield from (_unchecked(setting) for setting in resolved.unknown)
+        yield from (_unchecked(setting) for setting in resolved.unknown if setting.value not in (False, None))
 
 
 def _argument(chosen: Chosen, findings: list[Finding]) -> Argument | None:

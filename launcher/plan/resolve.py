@@ -68,6 +68,10 @@ def resolve(settings: Iterable[Setting], options: ScriptOptions, drop: Iterable[
     for setting in settings:
         if (setting.table[:1] and setting.table[0] in OWN_TABLES) or (not setting.table and setting.key in OWN_TABLES):
             continue
+        if any(_is_item_table(name, options) for name in setting.table[:-1]):
+            message, hint = f"{setting.path}: a table of key=value items holds no tables.", "Write its keys directly."
+            work.findings.append(Finding(Severity.ERROR, "wrong-type", message, str(setting.origin), hint))
+            continue
         owner = _item_owner(setting, options)
         path = f"{owner.name}.{setting.key}" if owner else setting.key
         if setting.origin.source in (Source.CONFIG, Source.TEMPLATE) and names & {path, owner.name if owner else path}:
@@ -91,8 +95,12 @@ def _is_whole(setting: Setting) -> bool:
 
 def _item_owner(setting: Setting, options: ScriptOptions) -> Option | None:
     """The option whose table of key=value items this setting stands in."""
-    option = options.get(setting.table[-1]) if setting.table else None
-    return option if option and is_key_value(option) else None
+    return options.get(setting.table[-1]) if setting.table and _is_item_table(setting.table[-1], options) else None
+
+
+def _is_item_table(name: str, options: ScriptOptions) -> bool:
+    option = options.get(name)
+    return option is not None and is_key_value(option)
 
 
 def _option_for(key: str, options: ScriptOptions) -> Option | None:
