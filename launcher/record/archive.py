@@ -104,7 +104,9 @@ def _first_manifest(plan: Plan, repositories: tuple[RepositoryRecord, ...], file
 
 def _options(arguments: Iterable[Argument], command: str) -> Iterable[OptionRecord]:
     for argument in arguments:
-        yield OptionRecord(argument.name, argument.value, argument.origin.source.value, str(argument.origin), command)
+        items = {item.key: str(item.origin) for item in argument.items}
+        origin = argument.origin
+        yield OptionRecord(argument.name, argument.value, origin.source.value, str(origin), command, items)
 
 
 def _file(name: str, content: bytes, source: Path | None = None) -> FileRecord:

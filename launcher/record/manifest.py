@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,13 +32,17 @@ class TrainerRecord:
 
 @dataclass(frozen=True)
 class OptionRecord:
-    """One option with the place its value came from. `command` is "accelerate" or "trainer"."""
+    """One option with the place its value came from. `command` is "accelerate" or "trainer".
+
+    `items` holds the place of each key, for an option of key=value items.
+    """
 
     name: str = ""
     value: Any = None
     origin: str = ""
     where: str = ""
     command: str = "trainer"
+    items: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -194,7 +198,7 @@ def _record(kind: type[_Record], data: object) -> _Record:
 
 
 def _known(kind: Any, data: dict[str, Any]) -> dict[str, Any]:
-    return {field.name: data[field.name] for field in fields(kind) if field.name in data}
+    return {known.name: data[known.name] for known in fields(kind) if known.name in data}
 
 
 def _with_number(attempt: Attempt) -> Attempt:
