@@ -14,9 +14,7 @@ from launcher.trainer.options import Option
 INT, FLOAT, TEXT = option("x", type="int"), option("x", type="float"), option("x", type="str")
 SWITCH = switch("x")
 OFF = option("x", action="StoreFalseAction", nargs=0, const=False, default=True, flags=("--no_x",))
-BOTH = option(
-    "x", action="BooleanOptionalAction", nargs=0, const=None, default=False, flags=("--x", "--no-x")
-)
+BOTH = option("x", action="BooleanOptionalAction", nargs=0, const=None, default=False, flags=("--x", "--no-x"))
 MANY, SOME, TWO, ONE = (option("x", type="float", nargs=nargs) for nargs in ("*", "+", 2, 1))
 CHOICE = option("x", type="str", choices=("a", "b"))
 NUMBER_CHOICE = option("x", type="int", choices=(1, 2))
@@ -131,4 +129,3 @@ def test_kinds_have_names() -> None:
     values: list[Any] = [True, None, "a", 1, 0.5, [], {}]
     expected = ["true", "nothing", "text", "a whole number", "a number", "a list", "a table"]
     assert [kind_of(value) for value in values] == expected
-
