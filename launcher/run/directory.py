@@ -63,17 +63,17 @@ def unavailable(path: Path, error: Exception) -> KlError:
     """The message for a run directory that cannot be made or written."""
     reason = getattr(error, "strerror", None) or str(error)
     return KlError(
-        f"the run directory {path} cannot be written: {reason}",
+        f"The run directory {path} cannot be written: {reason}.",
         code=ExitCode.OUTPUT_UNAVAILABLE,
-        hint="choose another output folder with OUTPUT_DIR, or make this one writable",
+        hint="Choose another output root (OUTPUT_DIR or run.output_root), or make this one writable.",
     )
 
 
 def _exists(path: Path) -> KlError:
     return KlError(
-        f"the run directory {path} exists already",
+        f"The run directory {path} exists already.",
         code=ExitCode.OUTPUT_UNAVAILABLE,
-        hint="give the run another version (v2 instead of v1 in its name), or look at what is there and remove it",
+        hint="Give the run another version (v2 instead of v1 in its name), or look at what is there and remove it.",
     )
 
 

@@ -58,9 +58,9 @@ def _started(plan: Plan, taken: Taken) -> Processes:
         give_back(taken, (*archive_names(plan), LOG))
         reason = getattr(error, "strerror", None) or str(error)
         raise KlError(
-            f"the trainer cannot be started with {plan.environment.python} in {plan.trainer.checkout}: {reason}",
+            f"The trainer cannot be started with {plan.environment.python} in {plan.trainer.checkout}: {reason}.",
             code=ExitCode.ENVIRONMENT_NOT_READY,
-            hint="name another environment in the spec's [env] table, or set this one up",
+            hint="Name another environment in [env], or set this one up.",
         ) from None
 
 
