@@ -134,6 +134,8 @@ def _list_words(option: Option, value: Sequence[Value]) -> tuple[str, ...] | Bad
 
 def _join(option: Option, texts: Sequence[str]) -> tuple[str, ...] | BadValue:
     if option.nargs in (None, "?"):
+        if texts[0] == "--":  # argparse takes it away, even behind "=" (before Python 3.13)
+            return BadValue("wrong-type", f"{option.name}: the trainer cannot be given the value --.")
         return (f"{_flag(option)}={texts[0]}",)
     if any(text.startswith("-") and not _NEGATIVE_NUMBER.match(text) for text in texts):
         return BadValue("wrong-type", f"{option.name}: the trainer takes no value that begins with a dash.")

@@ -83,6 +83,7 @@ def test_words(entry: Option, value: Value, expected: tuple[str, ...]) -> None:
         (MANY, [1, "x"], "wrong-type", "'x'"),
         (MANY, [[1]], "wrong-type", "a list"),
         (option("x", nargs="*"), ["-x"], "wrong-type", "dash"),
+        (TEXT, "--", "wrong-type", "--"),
         (switch("x", default=True), False, "wrong-type", "always on"),
     ],
 )
