@@ -145,12 +145,17 @@ def test_the_pages_list_the_exit_codes() -> None:
 
 
 def test_the_run_directory_page_lists_the_fields_of_the_manifest() -> None:
-    from launcher.record.manifest import Attempt, Manifest
+    from launcher.record.manifest import _LISTS as LISTS
+    from launcher.record.manifest import Attempt, Manifest, TrainerRecord
     from launcher.run.outcome import Outcome
 
     page = "docs/run-directory.md"
     text = _page(page)
     assert set(_table_keys(page, "The manifest")) == {field.name for field in fields(Manifest)}
+    for name, record in {**LISTS, "trainer": TrainerRecord}.items():
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
+        if name != "attempts":
+            assert {field.name for field in fields(record)} <= set(re.findall(r"`([a-z0-9_]+)`", row)), name
     attempt = re.split(r"^An attempt:$", text, flags=re.MULTILINE)[1].split("\n\n")[1]
     assert {key for row in attempt.splitlines()[2:] for key in re.findall(r"`([a-z_]+)`", row.split("|")[1])} == {
         field.name for field in fields(Attempt)
