@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,6 +43,8 @@ def show_plan(plan: Plan, *, as_shell: bool = False, as_json: bool = False) -> N
     refuse_errors(plan)
     show_findings(plan.findings)
     if as_shell:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # the words are bytes for a shell, whatever the terminal shows
         print(shell_text(plan), end="")
     elif not as_json:
         show_lines(plan_as_text(plan))

@@ -34,7 +34,7 @@ def find_environment(tables: OwnTables, environ: Mapping[str, str] = os.environ)
             raise _not_ready(f'[env] kind = "{kind}" needs a path.', where, 'path = "…"')
         path = _path(env.path, tables.origins.get("env.path"))
         found = _interpreter(path) if kind == "python" else _venv(path)
-    if not os.access(found.python, os.X_OK) or found.python.is_dir():
+    if not os.access(found.python, os.X_OK) or os.path.isdir(found.python):  # noqa: PTH112
         raise _not_ready(f"{found.python} is not there or cannot be run.", where, "Correct [env], or make it.")
     if accelerate_folder(found.python) is None:
         raise _no_accelerate(found, where)
@@ -88,7 +88,8 @@ def _venv(path: Path) -> TrainingEnvironment:
 
 
 def _interpreter(path: Path) -> TrainingEnvironment:
-    python = path / "bin" / "python" if path.is_dir() else path
+    # os.path.isdir: Path.is_dir raises for what cannot be looked at.
+    python = path / "bin" / "python" if os.path.isdir(path) else path  # noqa: PTH112
     return TrainingEnvironment("python", str(python), python, {"PATH": _path_with(python.parent)})
 
 

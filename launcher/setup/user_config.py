@@ -37,6 +37,7 @@ def read_user_config() -> UserConfig:
     Raises KlError (spec refused) for a file that cannot be read and for keys it does not have.
     """
     path = config_folder() / FILE
+    here = _current_folder()
     document = read_settings(path, source=Source.CONFIG) if os.path.lexists(path) else None
     settings = document.settings if document else ()
     if document and document.extends:
@@ -50,7 +51,7 @@ def read_user_config() -> UserConfig:
     root = _folders("datasets_root", rest) or [Path("~/datasets").expanduser()]
     return UserConfig(
         settings=tuple(own),
-        spec_folders=(Path.cwd(), Path.cwd() / "specs", *_folders("spec_folders", rest), config_folder() / "specs"),
+        spec_folders=(here, here / "specs", *_folders("spec_folders", rest), config_folder() / "specs"),
         template_folders=(
             *_folders("template_folders", rest),
             config_folder() / "templates",
@@ -69,6 +70,14 @@ def _folders(key: str, settings: Iterable[Setting]) -> list[Path]:
         wanted = "a folder" if key == "datasets_root" else "a list of folders"
         raise KlError(f"{key} takes {wanted}.", code=ExitCode.SPEC_REFUSED, where=str(setting.origin))
     return [Path(expand(str(value), config_folder(), origin=setting.origin)) for value in values]
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        message = "The folder you are in was removed."
+        raise KlError(message, code=ExitCode.USAGE, hint="Go to another one: cd") from None
 
 
 def _unknown(setting: Setting) -> KlError:

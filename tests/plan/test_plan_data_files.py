@@ -18,7 +18,7 @@ BASE = NEEDED.replace('train_data_dir = "img"\n', "")
 DATASETS = '[[datasets]]\nresolution = 512\n[[datasets.subsets]]\nimage_dir = "img"\n'
 
 # What JSON's escapes, which YAML reads, can hold.
-_TEXT = st.text(st.characters(min_codepoint=1, max_codepoint=0xFFFF, exclude_categories=("Cs",)), max_size=20)
+_TEXT = st.text(st.characters(codec="utf-8", min_codepoint=1, max_codepoint=0xFFFF), max_size=20)
 
 
 def _file(plan: Plan, name: str) -> PlannedFile:

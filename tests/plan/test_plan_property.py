@@ -24,7 +24,9 @@ _TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 )
 _SAYABLE = _TEXT.filter(lambda text: text != "--")  # argparse takes this one away
 _ITEM_KEY = st.text("abcdef_0123", min_size=1, max_size=5)
-_ITEM = st.one_of(_TEXT, st.booleans(), st.integers(-9, 9), st.floats(-9, 9), st.lists(st.integers(0, 9), min_size=1))
+_ITEM: st.SearchStrategy[Any] = st.one_of(
+    _TEXT, st.booleans(), st.integers(-9, 9), st.floats(-9, 9), st.lists(st.integers(0, 9), min_size=1)
+)
 _BY_TYPE: dict[str | None, st.SearchStrategy[Any]] = {
     "int": st.integers(-(2**40), 2**40),
     "float": st.floats(allow_nan=False) | st.integers(-99, 99),
@@ -52,10 +54,10 @@ def _options(draw: st.DrawFn) -> ScriptOptions:
         elif kind == "on":
             made.append(switch(name))
         elif kind == "off":
-            flags = (f"--no_{name}",)
-            made.append(option(name, action="StoreFalseAction", nargs=0, const=False, default=True, flags=flags))
+            off = (f"--no_{name}",)
+            made.append(option(name, action="StoreFalseAction", nargs=0, const=False, default=True, flags=off))
         elif kind == "both":
-            flags = (f"--{name}", f"--no-{name}")
+            flags = f"--{name}", f"--no-{name}"
             made.append(option(name, action="BooleanOptionalAction", nargs=0, default=draw(st.booleans()), flags=flags))
         elif kind == "const":
             made.append(option(name, action="StoreConstAction", nargs=0, const=True))
@@ -68,7 +70,8 @@ def _value(draw: st.DrawFn, entry: Option) -> Value:
     if entry.is_flag:
         return draw(st.booleans())
     if is_key_value(entry):
-        return draw(st.dictionaries(_ITEM_KEY, _ITEM, min_size=1, max_size=4))
+        items: dict[str, Value] = draw(st.dictionaries(_ITEM_KEY, _ITEM, min_size=1, max_size=4))
+        return items
     # Where several words follow a flag, argparse takes one that begins with a dash for another flag.
     plain = _BY_TYPE.get(
         entry.type, _SAYABLE if entry.nargs in (None, "?") else _TEXT.filter(lambda text: text[:1] != "-")
@@ -93,7 +96,7 @@ def _meant(entry: Option, value: Value) -> Any:
     kind = {"int": int, "float": float, "int_or_float": float, "Path": Path}.get(entry.type or "", str)
     if entry.is_flag:
         return value
-    return [kind(item) for item in value] if isinstance(value, list) else kind(value)  # type: ignore[arg-type]
+    return [kind(item) for item in value] if isinstance(value, list) else kind(value)
 
 
 def _parsed(options: ScriptOptions, values: dict[str, Value]) -> tuple[dict[str, Any], dict[str, Any]]:
