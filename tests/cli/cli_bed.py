@@ -106,10 +106,10 @@ class Bed:
             "PYTHONDONTWRITEBYTECODE": "1", **(more or {}),
         }  # fmt: skip
 
-    def kl(self, *words: str | bytes, cwd: Path | None = None, **environ: str) -> Ended:
+    def kl(self, *words: str | bytes, **environ: str) -> Ended:
         """The real command in a process of its own."""
         done = subprocess.run(
-            [sys.executable, "-m", "launcher", *words], cwd=cwd or self.here, env=self.environ(environ),
+            [sys.executable, "-m", "launcher", *words], cwd=self.here, env=self.environ(environ),
             stdin=subprocess.DEVNULL, capture_output=True, check=False,
         )  # fmt: skip
         return Ended(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))

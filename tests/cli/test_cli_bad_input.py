@@ -32,7 +32,8 @@ def _refused(bed: Bed, code: int, ended: Ended, before: dict[str, bytes | str]) 
 @pytest.mark.parametrize(
     "name",
     ["..", "../fox", "a..b", "fox/", "-fox", "--", "fox v1", "füchse", "", ".fox", "fox\n", "\x1b[31m", "x" * 300,
-     "fox-v1s0", "fox.safetensors", "nothing-like-it", "./nowhere.toml", "/etc/passwd", ".", "fox\\", "~nobody-here/x.toml"],
+     "fox-v1s0", "fox.safetensors", "nothing-like-it", "./nowhere.toml", "/etc/passwd", ".", "fox\\",
+     "~nobody-here/x.toml"],
 )  # fmt: skip
 @pytest.mark.parametrize("command", ["plan", "launch"])
 def test_names(bed: Bed, name: str, command: str) -> None:
@@ -193,7 +194,8 @@ def test_the_environment(bed: Bed, environ: dict[str, str], code: int) -> None:
     [["launch"], ["lunch", NAME], ["launch", NAME, "--nosuch"], ["launch", NAME, "stray"], ["launch", NAME, "--set"],
      ["launch", NAME, "--set", "x"], ["launch", NAME, "--set", "=1"], ["launch", NAME, "--set", "extends='x'"],
      ["launch", NAME, "--set", "run={a=1}"], ["launch", NAME, "--name", "a b"],
-     ["launch", NAME, "--", "--network_di=4"],     ["launch", NAME, "--", "--network_dim"], ["launch", NAME, "--", "--", "x"], ["launch", NAME, "--", ""]],
+     ["launch", NAME, "--", "--network_di=4"], ["launch", NAME, "--", "--network_dim"],
+     ["launch", NAME, "--", "--", "x"], ["launch", NAME, "--", ""]],
 )  # fmt: skip
 def test_wrong_usage(bed: Bed, words: list[str]) -> None:
     _refused(bed, 64, bed.kl(*words), bed.tree())
@@ -201,7 +203,7 @@ def test_wrong_usage(bed: Bed, words: list[str]) -> None:
 
 def test_bytes_that_are_no_text(bed: Bed) -> None:
     for words in ([b"f\xff"], [b"./f\xff.toml"], [NAME, "--set", b"comment=\xff"], [NAME, "--name", b"\xff"]):
-        ended = bed.kl("launch", *words)  # type: ignore[misc]
+        ended = bed.kl("launch", *words)
         assert ended.code in (64, 65)
         _refused(bed, ended.code, ended, bed.tree())
     assert bed.kl("plan", NAME, "--", b"--comment=\xff").code == 0

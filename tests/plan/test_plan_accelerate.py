@@ -146,9 +146,9 @@ def test_refused(pairs: list[tuple[str, Value]], code: str) -> None:
 
 def test_a_table_inside_is_refused_and_replaces_nothing() -> None:
     inner = setting("num_processes", 2, "accelerate", "inner", line=9)
-    for made in (_made(("num_processes", 4), extra=[inner]),):
-        assert [finding.code for finding in made.findings] == ["unknown-key"]
-        assert any(argument.words == ("--num_processes=4",) for argument in made.arguments)
+    made = _made(("num_processes", 4), extra=[inner])
+    assert [finding.code for finding in made.findings] == ["unknown-key"]
+    assert any(argument.words == ("--num_processes=4",) for argument in made.arguments)
 
 
 def test_the_nearest_option() -> None:
