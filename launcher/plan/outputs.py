@@ -7,6 +7,7 @@ from launcher.plan.resolve import Resolved
 
 MODEL_SUFFIXES = (".safetensors", ".ckpt", ".pt", ".bin")
 DEFAULT_STEPS = 1600
+_MOST_NAMES = 100_000  # more saves are a mistake, and listing a thousand million would take all memory
 
 
 def expected_outputs(name: str, resolved: Resolved, steps: int | None) -> Outputs:
@@ -18,7 +19,8 @@ def expected_outputs(name: str, resolved: Resolved, steps: int | None) -> Output
     final = tuple(f"{name}{suffix}" for suffix in suffixes)
     every = whole_number(resolved, "save_every_n_steps")
     saved = range(every, (steps or 0) + 1, every) if every and every > 0 else range(0)
-    checkpoints = tuple(f"{name}-step{step:08d}{suffixes[0]}" for step in saved) if len(suffixes) == 1 else ()
+    known = len(suffixes) == 1 and len(saved) <= _MOST_NAMES
+    checkpoints = tuple(f"{name}-step{step:08d}{suffixes[0]}" for step in saved) if known else ()
     last = whole_number(resolved, "save_last_n_steps")
     kept = checkpoints
     if every and last is not None and checkpoints:

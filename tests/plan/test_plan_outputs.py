@@ -110,3 +110,8 @@ def test_states_and_samples() -> None:
     assert outputs.states and outputs.samples
     outputs = expected_outputs("fox", _resolved(save_state=False), 10)
     assert not outputs.states and not outputs.samples
+
+
+def test_a_thousand_million_saves_are_not_listed(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, NEEDED + "save_every_n_steps = 1", name="fox-v1s999999999")
+    assert plan.outputs.checkpoints == plan.outputs.kept == ()
