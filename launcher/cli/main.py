@@ -52,6 +52,8 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line. Returns its exit code: kl's own (ExitCode) or the trainer's."""
+    if "_KL_COMPLETE" in os.environ:
+        _complete_quickly()
     try:
         code = _command(list(arguments))
         sys.stdout.flush()
@@ -73,6 +75,14 @@ def run(arguments: Sequence[str]) -> int:
         print("This is a bug in kl. Please report it with the lines above.", file=sys.stderr)
         return int(ExitCode.BUG)
     return code
+
+
+def _complete_quickly() -> None:
+    """Keep typer from loading rich, with its Markdown, only to tidy help texts that hold none: half of the wait."""
+    from typer import _completion_classes
+
+    if hasattr(_completion_classes, "_sanitize_help_text"):
+        _completion_classes._sanitize_help_text = lambda text: text
 
 
 def _command(arguments: list[str]) -> int:
