@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -63,18 +64,33 @@ def run(arguments: Sequence[str]) -> int:
         show_error(error)
         return int(error.code)
     except BrokenPipeError:
-        # Whoever read the output has seen enough; the interpreter must not complain while it shuts down.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_nowhere()  # whoever read the output has seen enough
         return int(ExitCode.DONE)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return _bug()
+        _write_nowhere()
+        print(f"error: The disk is full: {error.filename or 'standard output'}", file=sys.stderr)
+        return int(ExitCode.OUTPUT_UNAVAILABLE)
     except KeyboardInterrupt:
         return 130
     except Exception:
-        import traceback
-
-        traceback.print_exc()
-        print("This is a bug in kl. Please report it with the lines above.", file=sys.stderr)
-        return int(ExitCode.BUG)
+        return _bug()
     return code
+
+
+def _bug() -> int:
+    """The exception being handled is none that a user can cause: show it whole."""
+    import traceback
+
+    traceback.print_exc()
+    print("This is a bug in kl. Please report it with the lines above.", file=sys.stderr)
+    return int(ExitCode.BUG)
+
+
+def _write_nowhere() -> None:
+    """What is left in stdout goes nowhere, so that the interpreter does not complain while it shuts down."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complete_quickly() -> None:

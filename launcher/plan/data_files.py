@@ -42,9 +42,9 @@ class DataFiles:
 
 
 def find_data_files(resolved: Resolved, options: ScriptOptions, dataset_folder: Path | None) -> DataFiles:
-    """Take both files from the spec, from the files it names, or from the dataset's folder, in this order.
+    """Take both files from what is written into a spec or from a file it names, else from the dataset's folder.
 
-    What is written into the spec and a file it names at the same place cannot both be used: a finding.
+    Of the two the stronger layer wins; at one place they cannot both be used: a finding.
     """
     findings: list[Finding] = []
     files: dict[str, PlannedFile] = {}
@@ -55,17 +55,26 @@ def find_data_files(resolved: Resolved, options: ScriptOptions, dataset_folder: 
             continue
         written = inline(resolved, findings)
         named = resolved.get(option)
-        if written and named:
+        stronger = _stronger(written.origin, named.setting.origin) if written and named else None
+        if written and named and stronger is None:
             message = f"{option} names a file, and the spec holds the same itself ({written.origin})."
             findings.append(_error("same-key-twice", message, str(named.setting.origin), "Keep one of them."))
-        elif written:
+        elif written and stronger in (None, written.origin):
             files[option] = written
+            over[option] = (named.setting, *named.over) if named else ()
         elif named:
             over[option] = named.over
             files.update(_copy(option, resolved, findings))
         else:
             files.update(_from_folder(option, resolved, dataset_folder, findings))
     return DataFiles(files, over, tuple(findings))
+
+
+def _stronger(first: Origin, second: Origin) -> Origin | None:
+    """The one of the stronger layer; None when both are of one."""
+    layers = list(Source)
+    difference = layers.index(first.source) - layers.index(second.source)
+    return None if difference == 0 else first if difference > 0 else second
 
 
 def _inline_dataset(resolved: Resolved, findings: list[Finding]) -> PlannedFile | None:

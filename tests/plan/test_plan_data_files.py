@@ -175,3 +175,22 @@ class TestDatasetFolder:
         (folder / "config.toml").unlink()
         (folder / "config.toml").symlink_to("nowhere")
         assert "file" in codes(plan_of(tmp_path, BASE, dataset_folder=folder).errors)
+
+
+class TestLayers:
+    """What is written into a spec, and a file named in another layer: the stronger wins, as for any option."""
+
+    def test_a_file_named_with_set_wins_over_the_datasets_of_the_spec(self, tmp_path: Path) -> None:
+        (tmp_path / "other.toml").write_text("# other\n")
+        plan = plan_of(tmp_path, BASE + DATASETS, sets=[f"dataset_config={tmp_path / 'other.toml'}"])
+        assert not plan.errors
+        assert _file(plan, "config.toml").content == b"# other\n"
+
+    def test_prompts_given_with_set_win_over_a_file_of_the_spec(self, tmp_path: Path) -> None:
+        (tmp_path / "p.txt").write_text("a cat\n")
+        text = f'sample_prompts = "{tmp_path / "p.txt"}"\n' + BASE + DATASETS
+        plan = plan_of(tmp_path, text, sets=['sample_prompts=[{prompt = "a fox"}]'])
+        assert not plan.errors
+        assert _file(plan, "sample-prompts.txt").content == b"a fox\n"
+        argument = next(argument for argument in plan.arguments if argument.name == "sample_prompts")
+        assert [setting.value for setting in argument.over] == [str(tmp_path / "p.txt")]

@@ -1,0 +1,12 @@
+"""What all tests start from."""
+
+from __future__ import annotations
+
+import signal
+
+# Started in the background of a script, or under nohup, we ignore these signals, and so would every process that a
+# test starts: kl then rightly leaves them without effect, and the tests that send them would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
