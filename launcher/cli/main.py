@@ -51,7 +51,7 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one way out for each ending
     """Run one command line. Returns its exit code: kl's own (ExitCode) or the trainer's."""
     if "_KL_COMPLETE" in os.environ:
         _complete_quickly()
