@@ -117,7 +117,7 @@ def _add_plain(work: _Work, setting: Setting) -> None:
         return
     setting = replace(setting, value=meant_by_flag(option, setting.key, setting.value))
     earlier = work.plain.setdefault(option.name, [])
-    same = next((other for other in earlier if _same_place(other, setting)), None)
+    same = next((other for other in earlier if _clash(other, setting)), None)
     if same:
         work.findings.append(_twice(option.name, same.origin, setting.origin))
     earlier.append(setting)
@@ -158,9 +158,9 @@ def _add_item(work: _Work, option: Option, key: str, value: Value, origin: Origi
         return
     items = work.items.setdefault(option.name, {})
     before = items.pop(key, None)  # the order of the strongest: a replaced item moves to where it was said last
-    if before and _same_origin(before.origin, origin):
-        work.findings.append(_twice(name, before.origin, origin))
     items[key] = Item(key, value, text, origin)
+    if before and _clash(before, items[key]):
+        work.findings.append(_twice(name, before.origin, origin))
 
 
 def _chosen(work: _Work) -> Iterator[Chosen]:
@@ -184,18 +184,15 @@ def _fitting(option: Option, value: Value, options: ScriptOptions) -> Option:
     return next(giving, option) if option.is_flag else option
 
 
-def _same_place(first: Setting, second: Setting) -> bool:
-    return _same_origin(first.origin, second.origin)
-
-
-def _same_origin(first: Origin, second: Origin) -> bool:
-    """Whether two values were written in one file, or both with --set: then one of them would be lost unseen."""
-    if first.source is Source.SET and second.source is Source.SET:
+def _clash(first: Setting | Item, second: Setting | Item) -> bool:
+    """Whether both were written in one file, or with --set: then one of them would be lost unseen."""
+    before, after = first.origin, second.origin
+    if before.source is Source.SET and after.source is Source.SET:
         return True
-    if first.path is None or first.path != second.path:
+    if before.path is None or before.path != after.path:
         return False
-    # A YAML mapping merged into two tables by an anchor stands once in the file.
-    return first.line is None or first.line != second.line
+    # A YAML mapping merged into two tables by an anchor stands once in the file, and loses nothing.
+    return before.line is None or before.line != after.line or first.value != second.value
 
 
 def _twice(name: str, first: Origin, second: Origin) -> Finding:

@@ -225,3 +225,8 @@ class TestSwitches:
 def test_a_key_of_no_option_is_unknown(table: tuple[str, ...], key: str, value: Value) -> None:
     given = Setting(table, key, value, setting("a", 1).origin)
     assert resolve([given], script(*USUAL)).unknown == (given,)
+
+
+def test_the_same_key_twice_in_one_line_is_refused_too(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, NEEDED + "t = {x = {seed = 1}, y = {seed = 2}}\n")
+    assert codes(plan.errors) == ["same-key-twice"]
