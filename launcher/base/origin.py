@@ -34,5 +34,10 @@ class Origin:
     path: Path | None = None
     line: int | None = None
 
+    @property
+    def strength(self) -> int:
+        """How strong the layer is that this belongs to: of two values the stronger one wins."""
+        return list(Source).index(self.source)
+
     def __str__(self) -> str:
         return f"{self.label}:{self.line}" if self.line is not None else self.label

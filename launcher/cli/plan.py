@@ -54,5 +54,5 @@ def refuse_errors(plan: Plan) -> None:
     """Raise KlError (spec refused) with the plan's findings when there are errors among them."""
     if plan.errors:
         number = len(plan.errors)
-        message = f"{plan.name} is not launched: {number} error{'s' if number > 1 else ''}."
+        message = f"{plan.name} is refused: {number} error{'s' if number > 1 else ''}."
         raise KlError(message, code=ExitCode.SPEC_REFUSED, findings=plan.findings)

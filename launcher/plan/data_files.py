@@ -72,9 +72,9 @@ def find_data_files(resolved: Resolved, options: ScriptOptions, dataset_folder: 
 
 def _stronger(first: Origin, second: Origin) -> Origin | None:
     """The one of the stronger layer; None when both are of one."""
-    layers = list(Source)
-    difference = layers.index(first.source) - layers.index(second.source)
-    return None if difference == 0 else first if difference > 0 else second
+    if first.strength == second.strength:
+        return None
+    return first if first.strength > second.strength else second
 
 
 def _inline_dataset(resolved: Resolved, findings: list[Finding]) -> PlannedFile | None:

@@ -80,11 +80,21 @@ def read_own_tables(settings: Iterable[Setting]) -> OwnTables:
             if before and before.origin.source is Source.SET and setting.origin.source is Source.SET:
                 findings.append(_error("same-key-twice", f"{setting.path} is set twice.", setting, "Keep one of them."))
             chosen[setting.path] = setting
+    _drop_weaker_environment(chosen)
     run = _validate(RunTable, RUN, chosen, findings)
     env = _validate(EnvTable, ENV, chosen, findings)
     findings += _one_name(env, chosen)
     accelerate = tuple(setting for path, setting in chosen.items() if path.startswith(f"{ACCELERATE}."))
     return OwnTables(run, env, accelerate, chosen, tuple(findings))
+
+
+def _drop_weaker_environment(chosen: dict[str, Setting]) -> None:
+    """kind, name and path say one thing together: whoever names an environment replaces a weaker layer's whole."""
+    keys = ("env.kind", "env.name", "env.path")
+    strongest = max((chosen[key].origin.strength for key in keys[1:] if key in chosen), default=0)
+    for key in keys:
+        if key in chosen and chosen[key].origin.strength < strongest:
+            del chosen[key]
 
 
 def _one_name(env: EnvTable, chosen: Mapping[str, Setting]) -> list[Finding]:

@@ -26,7 +26,7 @@ def find_environment(tables: OwnTables, environ: Mapping[str, str] = os.environ)
     if env.kind is None and env.name is None and env.path is None:
         return _unnamed(environ)
     where = tables.where("env.kind") or tables.where("env.path") or tables.where("env.name")
-    kind = env.kind or ("venv" if env.path else "conda")
+    kind = env.kind or _kind_by_look(env, tables)
     if kind == "conda":
         found = _conda(env, tables, environ, where)
     else:
@@ -79,6 +79,16 @@ def _unnamed(environ: Mapping[str, str]) -> TrainingEnvironment:
         None,
         'Name yours: [env] kind = "venv", path = "…", or kind = "conda", name = "…".',
     )
+
+
+def _kind_by_look(env: EnvTable, tables: OwnTables) -> str:
+    """What a path is when `[env]` does not say: an interpreter, a conda environment, else a venv."""
+    if env.path is None:
+        return "conda"
+    path = _path(env.path, tables.origins.get("env.path"))
+    if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for what cannot be looked at
+        return "python"
+    return "conda" if os.path.isdir(path / "conda-meta") else "venv"  # noqa: PTH112
 
 
 def _venv(path: Path) -> TrainingEnvironment:

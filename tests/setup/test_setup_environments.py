@@ -91,3 +91,21 @@ def test_refused(tmp_path: Path, env: dict[str, str]) -> None:
 def test_without_accelerate(tmp_path: Path) -> None:
     _environment(tmp_path / "venv", accelerate=False)
     assert "pip install accelerate" in (_refused(tmp_path, path="venv").hint or "")
+
+
+def test_whoever_names_an_environment_replaces_that_of_a_weaker_layer(tmp_path: Path) -> None:
+    venv = _environment(tmp_path / "venv")
+    config = Origin(Source.CONFIG, "config.toml", tmp_path / "config.toml", 1)
+    spec = Origin(Source.SPEC, "fox.toml", tmp_path / "fox.toml", 1)
+    weaker = [Setting(("env",), key, value, config) for key, value in (("kind", "conda"), ("name", "sdscripts"))]
+    tables = read_own_tables([*weaker, Setting(("env",), "path", "venv", spec)])
+    assert not tables.findings
+    assert find_environment(tables, {}).python == venv / "bin" / "python"
+    assert find_environment(tables, {}).kind == "venv"
+
+
+def test_what_a_path_is_shows_when_no_kind_is_given(tmp_path: Path) -> None:
+    folder = _environment(tmp_path / "env")
+    assert _find(tmp_path, path="env/bin/python").kind == "python"
+    (folder / "conda-meta").mkdir()
+    assert _find(tmp_path, path="env").kind == "conda"
