@@ -41,6 +41,8 @@ def with_whole_paths(option: Option, setting: Setting) -> Value:
 def _whole(option: Option, value: Value, setting: Setting) -> Value:
     if not isinstance(value, str) or not value:
         return value
+    if value.startswith("/") and "$" not in value:
+        return value  # whole already: passed on to the letter
     whole = expand(value, base_folder(setting), origin=setting.origin)
     if option.name.endswith(_MAY_BE_ON_HUB) and _not_here(whole) and (looks_like_hub_id(value) or _bare(value)):
         return value
