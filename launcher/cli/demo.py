@@ -44,27 +44,25 @@ def demo_command(
     sets = [f"run.output_root={output}", "env.kind=python", f"env.path={sys.executable}"]
     plan = prepare(Request(str(demo.spec), sets, (), name), {})
     refuse_errors(plan)
-    try:
-        return launch_plan(plan, plain=plain)
-    except typer.Exit as ending:
-        if ending.exit_code == 0:
-            print(
-                "\nNow a real one. With a clone of kohya-ss/sd-scripts and its environment, write fox.toml:\n\n"
-                '  extends = "sdxl-locon"\n\n'
-                "  [run]\n"
-                '  sd_scripts = "~/sd-scripts"\n\n'
-                "  [env]\n"
-                '  kind = "venv"\n'
-                '  path = "~/sd-scripts/venv"\n\n'
-                "  [model]\n"
-                '  pretrained_model_name_or_path = "~/models/sdxl-base.safetensors"\n\n'
-                "  [[datasets]]\n"
-                "  resolution = 1024\n"
-                "    [[datasets.subsets]]\n"
-                '    image_dir = "~/pictures/fox"\n\n'
-                "and type:  kl plan fox-v1s2400   and then   kl launch fox-v1s2400"
-            )
-        raise
+    exit_code = launch_plan(plan, plain=plain)
+    if exit_code == 0:
+        print(
+            "\nNow a real one. With a clone of kohya-ss/sd-scripts and its environment, write fox.toml:\n\n"
+            '  extends = "sdxl-locon"\n\n'
+            "  [run]\n"
+            '  sd_scripts = "~/sd-scripts"\n\n'
+            "  [env]\n"
+            '  kind = "venv"\n'
+            '  path = "~/sd-scripts/venv"\n\n'
+            "  [model]\n"
+            '  pretrained_model_name_or_path = "~/models/sdxl-base.safetensors"\n\n'
+            "  [[datasets]]\n"
+            "  resolution = 1024\n"
+            "    [[datasets.subsets]]\n"
+            '    image_dir = "~/pictures/fox"\n\n'
+            "and type:  kl plan fox-v1s2400   and then   kl launch fox-v1s2400"
+        )
+    return exit_code
 
 
 def free_name(name: str, output: Path) -> str:

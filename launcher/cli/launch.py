@@ -52,7 +52,7 @@ def launch_plan(plan: Plan, *, plain: bool = False) -> int:
     screen.announce(f"{plan.name}: {plan.trainer.script} → {short(plan.directory)}")
     result = launch(plan, screen)
     show_result(plan, result)
-    raise typer.Exit(result.exit_code)
+    return result.exit_code
 
 
 def show_result(plan: Plan, result: RunResult) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.nearest import nearest
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting, Value
+from launcher.plan.values import NEGATIVE_NUMBER
 from launcher.trainer.options import Option, ScriptOptions
-
-_NEGATIVE_NUMBER = re.compile(r"-\d+$|-\d*\.\d+$")
 
 
 def read_arguments(words: Sequence[str], options: ScriptOptions) -> tuple[Setting, ...]:
@@ -25,7 +23,7 @@ def read_arguments(words: Sequence[str], options: ScriptOptions) -> tuple[Settin
     while rest:
         word = rest.pop(0)
         flag, equals, attached = word.partition("=")
-        if not word.startswith("-") or _NEGATIVE_NUMBER.match(word):
+        if not word.startswith("-") or NEGATIVE_NUMBER.match(word):
             raise _refused(f"{word!r} belongs to no option.", word, "Arguments after -- are --option=value.")
         option = options.by_flag(flag)
         if option is None and options.unread and flag.startswith("--"):
@@ -73,7 +71,7 @@ def _unchecked(attached: str | None, rest: list[str]) -> Value:
 
 def _looks_like_flag(word: str) -> bool:
     """As argparse tells them apart (argparse.ArgumentParser._parse_optional)."""
-    return word.startswith("-") and len(word) > 1 and " " not in word and not _NEGATIVE_NUMBER.match(word)
+    return word.startswith("-") and len(word) > 1 and " " not in word and not NEGATIVE_NUMBER.match(word)
 
 
 def _unknown(flag: str, options: ScriptOptions) -> KlError:

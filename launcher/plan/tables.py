@@ -13,6 +13,7 @@ from launcher.base.findings import Finding, Severity
 from launcher.base.nearest import nearest
 from launcher.base.origin import Source
 from launcher.base.settings import Setting
+from launcher.plan.findings import error_at
 from launcher.plan.secrets import place_of
 
 RUN, ENV, ACCELERATE = "run", "env", "accelerate"
@@ -72,13 +73,13 @@ def read_own_tables(settings: Iterable[Setting]) -> OwnTables:
     for setting in settings:
         table = setting.table[0] if setting.table else None
         if table is None and setting.key in OWN_TABLES:
-            findings.append(
-                _error("wrong-type", f"{setting.key} is a table of kl's own, not a value.", setting, f"[{setting.key}]")
-            )
+            message = f"{setting.key} is a table of kl's own, not a value."
+            findings.append(error_at("wrong-type", message, setting, f"[{setting.key}]"))
         elif table in OWN_TABLES:
             before = chosen.get(setting.path)
             if before and before.origin.source is Source.SET and setting.origin.source is Source.SET:
-                findings.append(_error("same-key-twice", f"{setting.path} is set twice.", setting, "Keep one of them."))
+                message = f"{setting.path} is set twice."
+                findings.append(error_at("same-key-twice", message, setting, "Keep one of them."))
             chosen[setting.path] = setting
     _drop_weaker_environment(chosen)
     run = _validate(RunTable, RUN, chosen, findings)
@@ -103,10 +104,10 @@ def _one_name(env: EnvTable, chosen: Mapping[str, Setting]) -> list[Finding]:
         return []
     if env.path is not None:
         message = "env.name and env.path both say which environment."
-        return [_error("same-key-twice", message, chosen["env.name"], "Keep one of them.")]
+        return [error_at("same-key-twice", message, chosen["env.name"], "Keep one of them.")]
     if env.kind in ("venv", "python"):
         message = f"A {env.kind} environment has a path, not a name."
-        return [_error("wrong-type", message, chosen["env.name"], 'Write path = "…".')]
+        return [error_at("wrong-type", message, chosen["env.name"], 'Write path = "…".')]
     return []
 
 
@@ -142,10 +143,6 @@ def _finding(model: type[_Table], table: str, problem: Any, chosen: Mapping[str,
         return Finding(Severity.ERROR, "unknown-key", f"{path} is not a setting of kl.", where, hint)
     message = f"{path} is wrong: {problem['msg'][0].lower()}{problem['msg'][1:]}."
     return Finding(Severity.ERROR, "wrong-type", message, where, None)
-
-
-def _error(code: str, message: str, setting: Setting, hint: str) -> Finding:
-    return Finding(Severity.ERROR, code, message, place_of(setting), hint)
 
 
 def base_folder(setting: Setting | None) -> Path:

@@ -10,7 +10,7 @@ from launcher.base.settings import Value
 from launcher.trainer.options import Option
 
 # What argparse takes for a number rather than an option (argparse.ArgumentParser: _negative_number_matcher).
-_NEGATIVE_NUMBER = re.compile(r"-\d+$|-\d*\.\d+$")
+NEGATIVE_NUMBER = re.compile(r"-\d+$|-\d*\.\d+$")
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _join(option: Option, texts: Sequence[str]) -> tuple[str, ...] | BadValue:
         if texts[0] == "--":  # argparse takes it away, even behind "=" (before Python 3.13)
             return BadValue("wrong-type", f"{option.name}: the trainer cannot be given the value --.")
         return (f"{_flag(option)}={texts[0]}",)
-    if any(text.startswith("-") and not _NEGATIVE_NUMBER.match(text) for text in texts):
+    if any(text.startswith("-") and not NEGATIVE_NUMBER.match(text) for text in texts):
         return BadValue("wrong-type", f"{option.name}: the trainer takes no value that begins with a dash.")
     return (_flag(option), *texts)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from launcher.base.findings import Finding, Severity
 from launcher.base.nearest import nearest
 from launcher.base.settings import Setting
+from launcher.plan.findings import error_at
 from launcher.plan.secrets import SECRETS, is_secret, place_of
 from launcher.trainer.options import ScriptOptions
 
@@ -25,7 +26,7 @@ def check_set_by_kl(settings: Iterable[Setting]) -> Iterator[Finding]:
     """Keys that kl sets itself."""
     for setting in settings:
         if setting.key in SET_BY_KL and setting.table[:1] != ("accelerate",):  # accelerate has a config_file too
-            yield _error("set-by-kl", f"{setting.key} is set by kl.", setting, SET_BY_KL[setting.key])
+            yield error_at("set-by-kl", f"{setting.key} is set by kl.", setting, SET_BY_KL[setting.key])
 
 
 def check_secrets(settings: Iterable[Setting]) -> Iterator[Finding]:
@@ -75,7 +76,3 @@ def check_unknown(
 
 def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
-
-
-def _error(code: str, message: str, setting: Setting, hint: str) -> Finding:
-    return Finding(Severity.ERROR, code, message, str(setting.origin), hint)
