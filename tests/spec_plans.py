@@ -13,6 +13,7 @@ from launcher.spec.load import load_spec
 from launcher.spec.names import parse_name
 from launcher.trainer.checkout import open_checkout
 from launcher.trainer.options import ScriptOptions
+from launcher.trainer.packages import Packages
 from launcher.trainer.reader import read_options
 
 
@@ -23,7 +24,7 @@ def plan_of(spec: Path, name: str, checkout: Path, cache: Path) -> tuple[Plan, S
     opened = open_checkout(checkout)
     assert tables.run.script is not None, "the spec names its script"
     options = read_options(opened, tables.run.script, cache=cache)
-    plan = build_plan(
+    plan, _ = build_plan(
         Ingredients(
             spec=loaded,
             settings=(*loaded.settings, *from_name(loaded.name)),
@@ -34,7 +35,9 @@ def plan_of(spec: Path, name: str, checkout: Path, cache: Path) -> tuple[Plan, S
             accelerate_options=None,
             environment=TrainingEnvironment("python", "python", Path("/usr/bin/python3"), {}),
             output_root=Path("/output"),
+            packages=Packages(opened.path, ()),
             dataset_folder=None,
+            environ={},
             cores=2,
         )
     )

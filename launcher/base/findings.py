@@ -26,3 +26,23 @@ class Finding:
     message: str
     where: str | None = None
     hint: str | None = None
+
+
+@dataclass(frozen=True)
+class Code:
+    """A kind of finding, under its stable name; docs/findings.md lists every one.
+
+    `reason` says what happens otherwise, in one or two plain sentences. `source` is where that can be read: file and
+    function of sd-scripts (or of the package it comes from), or "kl" for kl's own rules.
+    """
+
+    name: str
+    severity: Severity
+    reason: str
+    source: str
+
+    def at(
+        self, where: str | None, message: str, hint: str | None = None, *, severity: Severity | None = None
+    ) -> Finding:
+        """One finding of this kind. `severity` where one case is milder than the usual one."""
+        return Finding(severity or self.severity, self.name, message, where, hint)

@@ -13,7 +13,7 @@ from launcher.plan.build import Ingredients, build_plan, no_script
 from launcher.plan.plan import Plan, Trainer, TrainingEnvironment
 from launcher.plan.tables import OwnTables, base_folder, read_own_tables
 from launcher.setup.checkouts import usual_checkout
-from launcher.setup.environments import accelerate_folder, find_environment
+from launcher.setup.environments import accelerate_folder, find_environment, site_packages
 from launcher.setup.user_config import UserConfig, read_user_config
 from launcher.spec.environment import from_environment, from_name
 from launcher.spec.find import dataset_folder, find_spec
@@ -24,6 +24,7 @@ from launcher.spec.paths import expand
 from launcher.trainer.checkout import Checkout, open_checkout, script_path
 from launcher.trainer.options import ScriptOptions
 from launcher.trainer.other_scripts import scripts_with
+from launcher.trainer.packages import Packages
 from launcher.trainer.reader import read_options, read_parser
 
 DEFAULT_OUTPUT_ROOT = "~/output_dir"
@@ -65,7 +66,7 @@ def prepare(request: Request, environ: Mapping[str, str] = os.environ) -> Plan:
     arguments = read_arguments(request.arguments, options)
     settings = [*config.settings, *spec.settings, *from_name(spec.name), *outside, *sets, *arguments]
     environment, not_ready = _environment(tables, environ)
-    plan = build_plan(
+    plan, _candidate = build_plan(
         Ingredients(
             spec=spec,
             settings=settings,
@@ -75,8 +76,10 @@ def prepare(request: Request, environ: Mapping[str, str] = os.environ) -> Plan:
             scripts_with=lambda name: scripts_with(checkout, name, file),
             accelerate_options=_accelerate_options(environment),
             environment=environment,
+            packages=Packages(checkout.path, tuple(site_packages(environment.python)) if not not_ready else ()),
             output_root=_folder(tables, "output_root") or Path(DEFAULT_OUTPUT_ROOT).expanduser(),
             dataset_folder=_dataset_folder(tables, spec, config),
+            environ=environ,
             cores=os.cpu_count() or 1,
         )
     )

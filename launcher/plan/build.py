@@ -11,6 +11,7 @@ from launcher.base.findings import Finding, Severity
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting, Value
 from launcher.plan.accelerate import NEUTRAL_CONFIG, NEUTRAL_FILE, Accelerate, accelerate_arguments
+from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.keys import SET_BY_KL, check_secrets, check_set_by_kl, check_unknown
 from launcher.plan.checks.required import check_required
 from launcher.plan.checks.steps import check_steps
@@ -26,6 +27,8 @@ from launcher.plan.tables import EnvTable, OwnTables, RunTable
 from launcher.plan.values import BadValue, words_of
 from launcher.spec.load import Spec
 from launcher.trainer.options import ScriptOptions
+from launcher.trainer.packages import Packages
+from launcher.trainer.source_text import SourceText
 
 _KL = Origin(Source.KL, "kl")
 # So that the log shows a line when it happens, in one encoding, and progress bars do not flood it.
@@ -48,13 +51,18 @@ class Ingredients:
     scripts_with: Callable[[str], Sequence[str]]
     accelerate_options: ScriptOptions | None
     environment: TrainingEnvironment
+    packages: Packages
     output_root: Path
     dataset_folder: Path | None
+    environ: Mapping[str, str]
     cores: int
 
 
-def build_plan(given: Ingredients) -> Plan:
-    """Resolve everything about a run. What is wrong stands in the plan's findings; nothing is raised for it."""
+def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
+    """Resolve everything about a run: the plan, and the same as the checks of `examine` see it.
+
+    What is wrong with the spec itself stands in the plan's findings; nothing is raised for it.
+    """
     name = given.spec.name
     run = given.tables.run
     # Refused below, and kept out of the plan: a secret must not be printed with it.
@@ -86,7 +94,7 @@ def build_plan(given: Ingredients) -> Plan:
     findings += accelerate.findings
     arguments = tuple(_arguments(resolved, given.options, data, directory, findings))
     steps = _steps(resolved, given.options)
-    return Plan(
+    plan = Plan(
         name=name.text,
         directory=directory,
         spec=given.spec.path,
@@ -100,8 +108,23 @@ def build_plan(given: Ingredients) -> Plan:
         steps=steps,
         notes=run.notes,
         keep_failed=run.no_clean,
-        findings=tuple(_in_order(_without_repeats(findings))),
+        findings=in_order(findings),
     )
+    candidate = Candidate(
+        name=name,
+        run=run,
+        resolved=resolved,
+        options=given.options,
+        trainer=given.trainer,
+        source=SourceText(given.trainer.checkout),
+        environment=given.environment,
+        packages=given.packages,
+        accelerate=accelerate.arguments,
+        files=data.files,
+        directory=directory,
+        environ={**given.environ, **plan.variables},
+    )
+    return plan, candidate
 
 
 def _arguments(
@@ -194,13 +217,10 @@ def _steps(resolved: Resolved, options: ScriptOptions) -> int | None:
     return default if isinstance(default, int) else DEFAULT_STEPS
 
 
-def _without_repeats(findings: Iterable[Finding]) -> list[Finding]:
-    return list(dict.fromkeys(findings))
-
-
-def _in_order(findings: Iterable[Finding]) -> list[Finding]:
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Each finding once, the worst first."""
     order = list(Severity)
-    return sorted(findings, key=lambda finding: order.index(finding.severity))
+    return tuple(sorted(dict.fromkeys(findings), key=lambda finding: order.index(finding.severity)))
 
 
 def no_script(checkout_scripts: Sequence[str], where: str | None) -> KlError:

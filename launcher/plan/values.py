@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from launcher.base.settings import Value
 from launcher.trainer.options import Option
@@ -57,6 +58,22 @@ def text_of(option: Option, value: Value) -> str | BadValue:
         return text
     hint = f"It may be {', '.join(choices[:-1])} or {choices[-1]}." if len(choices) > 1 else f"It may be {choices[0]}."
     return BadValue("not-a-choice", f"{option.name} cannot be {text!r}.", hint)
+
+
+def as_parsed(option: Option, value: Value) -> Any:
+    """What the option's own parser makes of a value; None for one that it would refuse."""
+    words = words_of(option, value)
+    if isinstance(words, BadValue):
+        return None
+    if option.is_flag:
+        return value
+    items = [_same_type(option, text_of_item) for text_of_item in _texts(option, value)]
+    return items if option.takes_items or isinstance(option.nargs, int) else items[0]
+
+
+def _texts(option: Option, value: Value) -> list[str]:
+    texts = [text_of(option, item) for item in (value if isinstance(value, list) else [value])]
+    return [text for text in texts if isinstance(text, str)]
 
 
 def item_text(value: Value) -> str | BadValue:
@@ -167,6 +184,8 @@ def _bad_number(option: Option, value: Value, wanted: str) -> BadValue:
 def _same_type(option: Option, text: str) -> str | int | float:
     if option.type == "int":
         return int(text)
+    if option.type == "int_or_float" and _parses(float, text):  # library/train_util.py: lr_warmup_steps and others
+        return int(text) if _parses(int, text) else float(text)
     return float(text) if option.type == "float" else text
 
 

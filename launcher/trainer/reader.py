@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from launcher.base.places import cache_folder
-from launcher.trainer import cache as kept
+from launcher.trainer.cache import remembered
 from launcher.trainer.checkout import Checkout, script_path
-from launcher.trainer.options import ScriptOptions
+from launcher.trainer.options import ScriptOptions, from_json, to_json
 from launcher.trainer.static.sources import Sources
 
 SETUP = "setup_parser"  # every training script of sd-scripts builds its parser in a function of this name
@@ -30,14 +29,19 @@ def read_parser(
     Imports are followed to files below `root`; with `package`, only to those of that package, for a `root` that
     holds packages of other people too. A file or function that is not there is noted in the result.
     """
-    folder = cache_folder() / "options" if cache is None else cache
-    name = kept.entry_name(root, file, function, package)
-    known = kept.load(folder, root, name)
-    if known is not None:
-        return known
+    return remembered(
+        "options",
+        root,
+        (file, function),
+        lambda sources: _read(sources, file, function),
+        encode=to_json,
+        decode=from_json,
+        package=package,
+        cache=cache,
+    )
+
+
+def _read(sources: Sources, file: str, function: str) -> ScriptOptions:
     from launcher.trainer.static.entry import read  # noqa: PLC0415 - a reading from the cache does without
 
-    sources = Sources(root, package)
-    result = read(sources, file, function)
-    kept.save(folder, name, result, sources.seen)
-    return result
+    return read(sources, file, function)

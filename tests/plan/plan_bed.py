@@ -20,6 +20,7 @@ from launcher.spec.load import load_spec
 from launcher.spec.names import parse_name
 from launcher.spec.overrides import parse_set
 from launcher.trainer.options import Option, ScriptOptions, Unread
+from launcher.trainer.packages import Packages
 
 ROOT = Path("/output")
 
@@ -113,27 +114,54 @@ def plan_of(
         (folder / template).write_text(content, encoding="utf-8")
     path = folder / f"fox{suffix}"
     path.write_text(text, encoding="utf-8")
-    known = options or script(*USUAL)
+    given = ingredients_of(
+        path,
+        name=name,
+        options=options or script(*USUAL),
+        sets=sets,
+        arguments=arguments,
+        environ=environ or {},
+        dataset_folder=dataset_folder,
+        accelerate=accelerate,
+        scripts_with=scripts_with,
+    )
+    return build_plan(given)[0]
+
+
+def ingredients_of(
+    path: Path,
+    *,
+    options: ScriptOptions,
+    name: str = "fox-v1s100",
+    sets: Sequence[str] = (),
+    arguments: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    dataset_folder: Path | None = None,
+    accelerate: ScriptOptions | None = None,
+    scripts_with: Callable[[str], Sequence[str]] = lambda _: (),
+    checkout: Path = Path("/checkout"),
+    script_file: str = "train_network.py",
+    site: Sequence[Path] = (),
+) -> Ingredients:
+    """What a plan of the spec in `path` is made of, for a checkout and packages that need not be there."""
     spec = load_spec(path, parse_name(name), template_folders=[])
     outside = from_environment(environ or {})
     set_ = [parse_set(item) for item in sets]
-    return build_plan(
-        Ingredients(
-            spec=spec,
-            settings=[
-                *spec.settings, *from_name(spec.name), *outside, *set_, *read_arguments(arguments, known),
-            ],
-            tables=read_own_tables([*spec.settings, *outside, *set_]),
-            trainer=Trainer(Path("/checkout"), None, "train_network.py"),
-            options=known,
-            scripts_with=scripts_with,
-            accelerate_options=accelerate,
-            environment=TrainingEnvironment("python", "python", Path("/usr/bin/python3"), {}),
-            output_root=ROOT,
-            dataset_folder=dataset_folder,
-            cores=4,
-        )
-    )  # fmt: skip
+    return Ingredients(
+        spec=spec,
+        settings=[*spec.settings, *from_name(spec.name), *outside, *set_, *read_arguments(arguments, options)],
+        tables=read_own_tables([*spec.settings, *outside, *set_]),
+        trainer=Trainer(checkout, None, script_file),
+        options=options,
+        scripts_with=scripts_with,
+        accelerate_options=accelerate,
+        environment=TrainingEnvironment("python", "python", Path("/usr/bin/python3"), {}),
+        packages=Packages(checkout, tuple(site)),
+        output_root=ROOT,
+        dataset_folder=dataset_folder,
+        environ=environ or {},
+        cores=4,
+    )
 
 
 def argument(plan: Plan, name: str) -> Argument | None:

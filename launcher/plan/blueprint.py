@@ -1,0 +1,45 @@
+"""What a run trains on, as sd-scripts resolves it: datasets and their subsets with every parameter decided.
+
+The words are those of library/config_util.py: a blueprint is made of the dataset config, the script's own options and
+defaults, each parameter from the nearest place that has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Kind(str, Enum):
+    """How sd-scripts reads a dataset (library/config_util.py, BlueprintGenerator.generate)."""
+
+    DREAMBOOTH = "dreambooth"
+    FINETUNING = "finetuning"
+    CONTROLNET = "controlnet"
+
+
+@dataclass(frozen=True)
+class SubsetBlueprint:
+    """One folder or metadata file. `params` under sd-scripts' names: image_dir, num_repeats, caption_extension, …"""
+
+    params: Mapping[str, Any]
+    where: str | None
+
+
+@dataclass(frozen=True)
+class DatasetBlueprint:
+    """One dataset. `params` under sd-scripts' names: resolution as (width, height), batch_size, enable_bucket, …"""
+
+    kind: Kind
+    params: Mapping[str, Any]
+    subsets: tuple[SubsetBlueprint, ...]
+    where: str | None
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """All datasets of a run, in order."""
+
+    datasets: tuple[DatasetBlueprint, ...]

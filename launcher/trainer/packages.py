@@ -1,0 +1,143 @@
+"""Where the modules are that the trainer will import: the checkout first, then the environment's packages.
+
+Nothing is imported and no interpreter is started.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+_MAPPING = re.compile(rb"^MAPPING[^=\n]*= *(\{.*\})\s*$", re.MULTILINE)  # of setuptools' __editable___*_finder.py
+
+
+@dataclass(frozen=True)
+class ModuleFile:
+    """A module found: the folder that Python finds it from, and its file below that, with "/".
+
+    `file` is None for a folder without `__init__.py` and for a module that is not Python source.
+    """
+
+    root: Path
+    file: str | None
+
+    @property
+    def package(self) -> str:
+        """The name of the outermost package or module."""
+        return (self.file or "").split("/", maxsplit=1)[0].removesuffix(".py")
+
+
+@dataclass(frozen=True)
+class Packages:
+    """The folders that the training interpreter imports from, in its order.
+
+    `site` are the environment's own; empty when the environment is not known.
+    """
+
+    checkout: Path
+    site: tuple[Path, ...]
+
+    @property
+    def known(self) -> bool:
+        """Whether the environment's packages could be found at all: without them nothing is missing for sure."""
+        return bool(self.site)
+
+    def find(self, dotted: str) -> ModuleFile | None:
+        """The module of this name, as Python would find it; None when it is nowhere."""
+        parts = dotted.split(".")
+        if not all(part.isidentifier() for part in parts):
+            return None
+        for root in (self.checkout, *_import_roots(self.site)):
+            found = _in_folder(root, parts)
+            if found:
+                return found
+        folder = _editable(self.site).get(parts[0])
+        return _in_folder(Path(folder).parent, parts) if folder else None
+
+    def version(self, distribution: str) -> str | None:
+        """The version of an installed distribution (`lycoris_lora`, `lycoris-lora`), by its metadata's folder."""
+        wanted = _normal(distribution)
+        return next((version for name, version in _distributions(self.site) if name == wanted), None)
+
+
+def _in_folder(root: Path, parts: Sequence[str]) -> ModuleFile | None:
+    path = "/".join(parts)
+    for file in (f"{path}/__init__.py", f"{path}.py"):
+        if _is_file(root / file):
+            return ModuleFile(root, file)
+    folder = (root / path).parent
+    stem = parts[-1]
+    try:
+        if any(folder.glob(f"{stem}.*.so")) or any(folder.glob(f"{stem}.so")):
+            return ModuleFile(root, None)
+        return ModuleFile(root, None) if (root / path).is_dir() else None
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=8)
+def _import_roots(site: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The folders themselves and those that their .pth files add (site.py, addpackage)."""
+    roots = list(site)
+    for folder in site:
+        for file in _listed(folder, "*.pth"):
+            for line in _read(file).decode("utf-8", "replace").splitlines():
+                entry = line.strip()
+                if entry and not entry.startswith(("#", "import ", "import\t")) and "\0" not in entry:
+                    roots.append(folder / entry)
+    return tuple(dict.fromkeys(roots))
+
+
+@lru_cache(maxsize=8)
+def _editable(site: tuple[Path, ...]) -> dict[str, str]:
+    """Packages of editable installations that setuptools maps by name instead of adding a folder."""
+    mapped: dict[str, str] = {}
+    for folder in site:
+        for file in _listed(folder, "__editable___*_finder.py"):
+            found = _MAPPING.search(_read(file))
+            try:
+                mapping = ast.literal_eval(found[1].decode()) if found else {}
+            except (ValueError, SyntaxError, MemoryError, RecursionError):
+                continue
+            mapped.update({str(name): str(path) for name, path in mapping.items()})
+    return mapped
+
+
+@lru_cache(maxsize=8)
+def _distributions(site: tuple[Path, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (_normal(name), version)
+        for folder in site
+        for path in _listed(folder, "*-info")
+        for name, _, version in [path.name.rpartition(".")[0].partition("-")]
+        if version
+    )
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _listed(folder: Path, pattern: str) -> Iterator[Path]:
+    try:
+        yield from sorted(folder.glob(pattern))
+    except OSError:
+        return
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes() if path.is_file() else b""
+    except OSError:
+        return b""
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
