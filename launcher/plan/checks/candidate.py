@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from launcher.plan.values import as_parsed
 from launcher.spec.names import RunName
 from launcher.trainer.options import ScriptOptions
 from launcher.trainer.packages import Packages
-from launcher.trainer.source_text import SourceText
+from launcher.trainer.source_text import Evidence, SourceText
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ class Candidate:
         except KlError:
             return None  # a finding of the plan already
         return Path(whole) if isinstance(whole, str) and Path(whole).is_absolute() else None
+
+    def says(self, evidence: Evidence) -> bool:
+        """Whether the checkout says what a rule rests on. The file "{script}" stands for the training script."""
+        file = evidence.file.replace("{script}", self.trainer.script)
+        return self.source.says(replace(evidence, file=file))
 
     def where(self, option: str) -> str | None:
         """Where the option's value was written: "FILE:LINE" or a flag; None where it is left at its default."""
