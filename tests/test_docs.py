@@ -122,10 +122,10 @@ def test_the_spec_page_lists_the_settings_of_run_and_env() -> None:
 
 
 def test_the_spec_page_lists_what_kl_sets_and_what_is_secret() -> None:
-    from launcher.plan.checks.keys import SET_BY_KL
+    from launcher.plan.checks.keys import SETS_ITSELF
     from launcher.plan.secrets import SECRETS
 
-    assert set(_table_keys("docs/spec.md", "Set by kl")) == set(SET_BY_KL)
+    assert set(_table_keys("docs/spec.md", "Set by kl")) == set(SETS_ITSELF)
     text = _page("docs/spec.md")
     for name, variable in SECRETS.items():
         assert f"`{name}`" in text

@@ -40,6 +40,7 @@ class Code:
     severity: Severity
     reason: str
     source: str
+    can_be_allowed: bool = True  # False where nothing could be launched with it, or must not be
 
     def at(
         self, where: str | None, message: str, hint: str | None = None, *, severity: Severity | None = None

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from launcher.base.errors import KlError
-from launcher.base.findings import Finding, Severity
+from launcher.base.findings import Finding
 from launcher.base.nearest import nearest
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting, Value
+from launcher.plan.codes import PATH, SAME_KEY_TWICE, UNKNOWN_KEY
 from launcher.plan.plan import Argument
 from launcher.plan.tables import base_folder
 from launcher.plan.values import BadValue, meant_by_flag, words_of
@@ -90,11 +91,11 @@ def _by_name(settings: Iterable[Setting], findings: list[Finding]) -> dict[str, 
         name = setting.key.replace("-", "_")
         if len(setting.table) > 1:
             message, hint = f"{setting.path}: [accelerate] holds no tables.", "Write its keys directly."
-            findings.append(Finding(Severity.ERROR, "unknown-key", message, str(setting.origin), hint))
+            findings.append(UNKNOWN_KEY.at(str(setting.origin), message, hint))
         elif name in given and given[name].origin.path == setting.origin.path:
             message = f"accelerate.{name} is set twice: as {given[name].key} and as {setting.key}."
             hint = "Keep one of them."
-            findings.append(Finding(Severity.ERROR, "same-key-twice", message, str(setting.origin), hint))
+            findings.append(SAME_KEY_TWICE.at(str(setting.origin), message, hint))
         else:
             given[name] = setting
     return given
@@ -116,15 +117,15 @@ def _argument(setting: Setting, known: ScriptOptions | None, findings: list[Find
         near = nearest(setting.key, names)
         hint = f"Did you mean {near}?" if near else "accelerate launch --help lists what there is."
         message = f"accelerate launch has no option {setting.key}."
-        findings.append(Finding(Severity.ERROR, "unknown-key", message, str(setting.origin), hint))
+        findings.append(UNKNOWN_KEY.at(str(setting.origin), message, hint))
         return None
     try:
         words = words_of(option, _as_accelerate_takes_it(option, setting))
     except KlError as error:
-        findings.append(Finding(Severity.ERROR, "path", error.message, error.where, error.hint))
+        findings.append(PATH.at(error.where, error.message, error.hint))
         return None
     if isinstance(words, BadValue):
-        findings.append(Finding(Severity.ERROR, words.code, words.message, str(setting.origin), words.hint))
+        findings.append(words.code.at(str(setting.origin), words.message, words.hint))
         return None
     return Argument(setting.key, words, setting.value, setting.origin) if words else None
 

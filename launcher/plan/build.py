@@ -12,10 +12,11 @@ from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting, Value
 from launcher.plan.accelerate import NEUTRAL_CONFIG, NEUTRAL_FILE, Accelerate, accelerate_arguments
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.keys import SET_BY_KL, check_secrets, check_set_by_kl, check_unknown
+from launcher.plan.checks.keys import SETS_ITSELF, check_secrets, check_set_by_kl, check_unknown
 from launcher.plan.checks.required import check_required
 from launcher.plan.checks.steps import check_steps
 from launcher.plan.checks.unread import check_unread
+from launcher.plan.codes import PATH
 from launcher.plan.data_files import DataFiles, find_data_files
 from launcher.plan.outputs import DEFAULT_STEPS, expected_outputs, whole_number
 from launcher.plan.paths import is_path, with_whole_paths
@@ -66,7 +67,7 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
     name = given.spec.name
     run = given.tables.run
     # Refused below, and kept out of the plan: a secret must not be printed with it.
-    allowed = [setting for setting in given.settings if setting.key not in SET_BY_KL and not is_secret(setting)]
+    allowed = [setting for setting in given.settings if setting.key not in SETS_ITSELF and not is_secret(setting)]
     resolved = resolve(allowed, given.options, run.drop)
     findings: list[Finding] = [*given.tables.findings, *resolved.findings]
     findings += check_set_by_kl(given.settings)
@@ -163,12 +164,12 @@ def _argument(chosen: Chosen, findings: list[Finding]) -> Argument | None:
         if is_path(option):
             value = with_whole_paths(option, setting)
     except KlError as error:
-        findings.append(Finding(Severity.ERROR, "path", error.message, error.where, error.hint))
+        findings.append(PATH.at(error.where, error.message, error.hint))
         return None
     words_or_bad = words_of(option, value)
     if isinstance(words_or_bad, BadValue):
         bad = words_or_bad
-        findings.append(Finding(Severity.ERROR, bad.code, bad.message, where, bad.hint))
+        findings.append(bad.code.at(where, bad.message, bad.hint))
         return None
     return Argument(option.name, words_or_bad, value, setting.origin, chosen.over) if words_or_bad else None
 

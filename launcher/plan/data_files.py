@@ -12,9 +12,10 @@ from typing import Any
 import toml
 
 from launcher.base.errors import KlError
-from launcher.base.findings import Finding, Severity
+from launcher.base.findings import Finding
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting, Value
+from launcher.plan.codes import FILE, NO_DATASET, PATH, SAME_KEY_TWICE, UNKNOWN_KEY, WRONG_TYPE
 from launcher.plan.paths import with_whole_paths
 from launcher.plan.plan import PlannedFile
 from launcher.plan.prompts import prompt_lines
@@ -58,7 +59,7 @@ def find_data_files(resolved: Resolved, options: ScriptOptions, dataset_folder: 
         stronger = _stronger(written.origin, named.setting.origin) if written and named else None
         if written and named and stronger is None:
             message = f"{option} names a file, and the spec holds the same itself ({written.origin})."
-            findings.append(_error("same-key-twice", message, str(named.setting.origin), "Keep one of them."))
+            findings.append(SAME_KEY_TWICE.at(str(named.setting.origin), message, "Keep one of them."))
         elif written and stronger in (None, written.origin):
             files[option] = written
             over[option] = (named.setting, *named.over) if named else ()
@@ -83,12 +84,12 @@ def _inline_dataset(resolved: Resolved, findings: list[Finding]) -> PlannedFile 
     if datasets is None:
         for setting in tables:
             hint = "Write [[datasets]] beside it; the options of the script go into any other table."
-            findings.append(_error("no-dataset", "general is set without datasets.", str(setting.origin), hint))
+            findings.append(NO_DATASET.at(str(setting.origin), "general is set without datasets.", hint))
         return None
     wrong = next((s for s in tables if not isinstance(s.value, list if s.key == "datasets" else dict)), None)
     if wrong or not datasets.value or not all(isinstance(entry, dict) for entry in _entries(datasets.value)):
         hint = "Write [[datasets]] with [[datasets.subsets]] below it, and [general] for what all share."
-        findings.append(_error("wrong-type", "datasets is not a list of tables.", str(datasets.origin), hint))
+        findings.append(WRONG_TYPE.at(str(datasets.origin), "datasets is not a list of tables.", hint))
         return None
     whole = {setting.key: _whole_paths(setting.value, setting, findings) for setting in tables}
     return PlannedFile(DATASET_FILE, _as_toml(whole, datasets, findings), datasets.origin)
@@ -103,7 +104,7 @@ def _as_toml(whole: dict[str, Any], setting: Setting, findings: list[Finding]) -
     except (ValueError, TypeError, LookupError, AttributeError):
         pass
     hint = "Put the dataset config into a file of its own and name it: dataset_config."
-    findings.append(_error("wrong-type", "datasets holds what TOML cannot be given.", str(setting.origin), hint))
+    findings.append(WRONG_TYPE.at(str(setting.origin), "datasets holds what TOML cannot be given.", hint))
     return b""
 
 
@@ -128,9 +129,9 @@ def _whole_paths(value: Value, setting: Setting, findings: list[Finding]) -> Any
             try:
                 whole[key] = expand(item, base, origin=setting.origin)
             except KlError as error:
-                findings.append(_error("path", error.message, error.where, error.hint))
+                findings.append(PATH.at(error.where, error.message, error.hint))
         elif item is None:
-            findings.append(_error("wrong-type", f"{key} in {setting.key} has no value.", str(setting.origin), None))
+            findings.append(WRONG_TYPE.at(str(setting.origin), f"{key} in {setting.key} has no value."))
         else:
             whole[key] = _whole_paths(item, setting, findings)
     return whole
@@ -147,13 +148,13 @@ def _copy(option: str, resolved: Resolved, findings: list[Finding]) -> Iterator[
     try:
         path = with_whole_paths(chosen.option, chosen.setting)
     except KlError as error:
-        findings.append(_error("path", error.message, error.where, error.hint))
+        findings.append(PATH.at(error.where, error.message, error.hint))
         return
     if isinstance(path, str) and path:
         yield from _read(option, Path(path), chosen.setting.origin, findings)
     else:
         message = f"{option} names no file."
-        findings.append(_error("wrong-type", message, str(chosen.setting.origin), "Give the path of one file."))
+        findings.append(WRONG_TYPE.at(str(chosen.setting.origin), message, "Give the path of one file."))
 
 
 def _from_folder(
@@ -174,18 +175,18 @@ def _read(option: str, path: Path, origin: Origin, findings: list[Finding]) -> I
     if suffix not in _ENDINGS[option]:
         hint = "The trainer tells the forms apart by the file's ending."
         message = f"{option}: {path} ends with none of {', '.join(_ENDINGS[option])}."
-        findings.append(_error("file", message, str(origin), hint))
+        findings.append(FILE.at(str(origin), message, hint))
         return
     try:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST:
             why = "is not a file" if not stat.S_ISREG(about.st_mode) else "is larger than 16 MiB"
-            findings.append(_error("file", f"{option}: {path} {why}.", str(origin), "Give the right file."))
+            findings.append(FILE.at(str(origin), f"{option}: {path} {why}.", "Give the right file."))
             return
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or "cannot be read").lower()
-        findings.append(_error("file", f"{option}: {path}: {reason}.", str(origin), "Correct the path."))
+        findings.append(FILE.at(str(origin), f"{option}: {path}: {reason}.", "Correct the path."))
         return
     yield option, PlannedFile(name, content, replace(origin), path)
 
@@ -195,8 +196,4 @@ def _unsupported(option: str, resolved: Resolved, options: ScriptOptions) -> Ite
     for setting in resolved.whole:
         if setting.key == option or (option == DATASET_CONFIG and setting.key in DATASET_TABLES):
             message = f"{options.script} has no option {option}, so {setting.key} cannot reach it."
-            yield _error("unknown-key", message, str(setting.origin), "Remove it, or use another script.")
-
-
-def _error(code: str, message: str, where: str | None, hint: str | None) -> Finding:
-    return Finding(Severity.ERROR, code, message, where, hint)
+            yield UNKNOWN_KEY.at(str(setting.origin), message, "Remove it, or use another script.")

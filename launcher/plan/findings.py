@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from launcher.base.findings import Finding, Severity
+from launcher.base.findings import Code, Finding
 from launcher.base.settings import Setting
 from launcher.plan.secrets import place_of
 
 
-def error_at(code: str, message: str, setting: Setting, hint: str | None) -> Finding:
+def error_at(code: Code, message: str, setting: Setting, hint: str | None) -> Finding:
     """An error, pointing at where the setting was written; a secret's value is not repeated."""
-    return Finding(Severity.ERROR, code, message, place_of(setting), hint)
+    return code.at(place_of(setting), message, hint)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from launcher.base.findings import Finding
 from launcher.base.nearest import nearest
 from launcher.base.settings import Setting, Value
+from launcher.plan.codes import PROMPT, UNKNOWN_KEY, WRONG_TYPE
 from launcher.plan.findings import error_at
 
 # Key of a prompt → its flag in a prompt line and the type it has there (library/train_util.py, line_to_prompt_dict).
@@ -42,16 +43,16 @@ def prompt_lines(setting: Setting) -> tuple[str, tuple[Finding, ...]]:
 def _line(number: int, prompt: Value, setting: Setting, findings: list[Finding]) -> str:
     if not isinstance(prompt, dict):
         message = f"sample_prompts {number} is not a table."
-        findings.append(error_at("wrong-type", message, setting, "[[sample_prompts]]"))
+        findings.append(error_at(WRONG_TYPE, message, setting, "[[sample_prompts]]"))
         return ""
     parts = [_text(number, "prompt", prompt.get("prompt", ""), setting, findings)]
     if not parts[0] or parts[0].startswith("#"):
         # library/train_util.py, load_prompts: an empty line and one that begins with # are passed over.
         message = f"sample_prompts {number} has no prompt, or one that begins with #."
-        findings.append(error_at("prompt", message, setting, 'Give prompt = "…".'))
+        findings.append(error_at(PROMPT, message, setting, 'Give prompt = "…".'))
     elif _READ_AS_FLAG.match(parts[0]):
         message = f"sample_prompts {number} begins with {parts[0].split()[0]!r}, which the trainer takes for a flag."
-        findings.append(error_at("prompt", message, setting, "Begin the prompt with another word."))
+        findings.append(error_at(PROMPT, message, setting, "Begin the prompt with another word."))
     for key, value in prompt.items():
         if key != "prompt":
             parts.extend(_flag(number, key, value, setting, findings))
@@ -62,7 +63,7 @@ def _flag(number: int, key: str, value: Value, setting: Setting, findings: list[
     if key not in FLAGS:
         near = nearest(key, ["prompt", *FLAGS])
         hint = f"Did you mean {near}?" if near else f"A prompt takes prompt, {', '.join(FLAGS)}."
-        findings.append(error_at("unknown-key", f"sample_prompts {number} has no key {key}.", setting, hint))
+        findings.append(error_at(UNKNOWN_KEY, f"sample_prompts {number} has no key {key}.", setting, hint))
         return
     flag, kind = FLAGS[key]
     number_wanted = kind in (int, float)
@@ -71,14 +72,14 @@ def _flag(number: int, key: str, value: Value, setting: Setting, findings: list[
     if not fits or (number_wanted and isinstance(value, (int, float)) and not 0 <= value < float("inf")):
         wanted = {int: "a whole number from 0 on", float: "a number from 0 on", str: "text"}[kind]
         message = f"{key} of sample_prompts {number} takes {wanted}, not {value!r}."
-        findings.append(error_at("wrong-type", message, setting, None))
+        findings.append(error_at(WRONG_TYPE, message, setting, None))
         return
     if key == "sample_steps" and isinstance(value, int) and not 1 <= value <= _MOST_STEPS:
         message = f"sample_steps of sample_prompts {number} is {value}; the trainer takes 1 to {_MOST_STEPS}."
-        findings.append(error_at("prompt", message, setting, None))
+        findings.append(error_at(PROMPT, message, setting, None))
     text = _text(number, key, value, setting, findings) if isinstance(value, str) else _digits(value)
     if not text and key != "negative_prompt":
-        findings.append(error_at("prompt", f"{key} of sample_prompts {number} is empty.", setting, "Leave it out."))
+        findings.append(error_at(PROMPT, f"{key} of sample_prompts {number} is empty.", setting, "Leave it out."))
     elif text:
         yield f"--{flag} {text}"
 
@@ -91,9 +92,9 @@ def _digits(value: Value) -> str:
 def _text(number: int, key: str, value: Value, setting: Setting, findings: list[Finding]) -> str:
     text = value.strip() if isinstance(value, str) else ""
     if not isinstance(value, str):
-        findings.append(error_at("wrong-type", f"{key} of sample_prompts {number} is not text.", setting, None))
+        findings.append(error_at(WRONG_TYPE, f"{key} of sample_prompts {number} is not text.", setting, None))
     if "\n" in text or "\r" in text or " --" in f" {text}":
         message = f'{key} of sample_prompts {number} holds a line break or " --", which the trainer would cut it at.'
         hint = "Write it in one line, without a double dash after a space."
-        findings.append(error_at("prompt", message, setting, hint))
+        findings.append(error_at(PROMPT, message, setting, hint))
     return text

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from launcher.base.findings import Finding, Severity
+from launcher.base.findings import Finding
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting, Value
+from launcher.plan.codes import NOTHING_TO_DROP, SAME_KEY_TWICE, WRONG_TYPE
 from launcher.plan.plan import Item
 from launcher.plan.tables import OWN_TABLES
 from launcher.plan.values import BadValue, is_key_value, item_text, meant_by_flag, words_of
@@ -70,7 +71,7 @@ def resolve(settings: Iterable[Setting], options: ScriptOptions, drop: Iterable[
             continue
         if any(_is_item_table(name, options) for name in setting.table[:-1]):
             message, hint = f"{setting.path}: a table of key=value items holds no tables.", "Write its keys directly."
-            work.findings.append(Finding(Severity.ERROR, "wrong-type", message, str(setting.origin), hint))
+            work.findings.append(WRONG_TYPE.at(str(setting.origin), message, hint))
             continue
         owner = _item_owner(setting, options)
         path = f"{owner.name}.{setting.key}" if owner else setting.key
@@ -85,7 +86,7 @@ def resolve(settings: Iterable[Setting], options: ScriptOptions, drop: Iterable[
             _add_plain(work, setting)
     for name in sorted(unused):
         message = f"run.drop names {name}, which nothing inherited sets."
-        work.findings.append(Finding(Severity.ERROR, "nothing-to-drop", message, None, "Correct or remove the name."))
+        work.findings.append(NOTHING_TO_DROP.at(None, message, "Correct or remove the name."))
     return Resolved(tuple(_chosen(work)), tuple(work.whole), tuple(work.unknown), tuple(work.findings))
 
 
@@ -129,14 +130,14 @@ def _add_item_list(work: _Work, option: Option, setting: Setting) -> None:
     if not parts:
         hint = f'To leave out what a template sets: run.drop = ["{option.name}"].'
         message = f"{option.name} holds nothing."
-        work.findings.append(Finding(Severity.ERROR, "wrong-type", message, str(setting.origin), hint))
+        work.findings.append(WRONG_TYPE.at(str(setting.origin), message, hint))
     said: set[str] = set()
     for part in parts:
         key, equals, value = part.partition("=") if isinstance(part, str) else ("", "", "")
         if not equals or not key:
             message = f"{option.name} takes items of the form key=value, and {part!r} is none."
             hint = f"Write a table: [{option.name}] with one key per line."
-            work.findings.append(Finding(Severity.ERROR, "wrong-type", message, str(setting.origin), hint))
+            work.findings.append(WRONG_TYPE.at(str(setting.origin), message, hint))
             continue
         if key in said:
             work.findings.append(_twice(f"{option.name}.{key}", setting.origin, setting.origin))
@@ -148,12 +149,12 @@ def _add_item(work: _Work, option: Option, key: str, value: Value, origin: Origi
     text = item_text(value)
     name = f"{option.name}.{key}"
     if isinstance(text, BadValue):
-        work.findings.append(Finding(Severity.ERROR, text.code, f"{name}: {text.message}.", str(origin), text.hint))
+        work.findings.append(text.code.at(str(origin), f"{name}: {text.message}.", text.hint))
         return
     if "=" in key or key != key.strip() or key.startswith("-"):
         hint = "Write the key alone before the first '='."
         work.findings.append(
-            Finding(Severity.ERROR, "wrong-type", f"{key!r} is no key for {option.name}.", str(origin), hint)
+            WRONG_TYPE.at(str(origin), f"{key!r} is no key for {option.name}.", hint)
         )
         return
     items = work.items.setdefault(option.name, {})
@@ -198,4 +199,4 @@ def _clash(first: Setting | Item, second: Setting | Item) -> bool:
 def _twice(name: str, first: Origin, second: Origin) -> Finding:
     place = f"line {first.line}" if first.path and first.line else str(first)
     message = f"{name} is set twice: here and in {place}."
-    return Finding(Severity.ERROR, "same-key-twice", message, str(second), "Keep one of them.")
+    return SAME_KEY_TWICE.at(str(second), message, "Keep one of them.")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from launcher.base.findings import Finding, Severity
+from launcher.base.findings import Finding
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting
+from launcher.plan.codes import KEEP_LAST_SAVES
 from launcher.plan.outputs import whole_number
 from launcher.plan.resolve import Resolved
 from launcher.trainer.options import ScriptOptions
@@ -35,7 +36,7 @@ def retention(number: int, where: str | None, resolved: Resolved, options: Scrip
     if not settings and not findings:
         hint = "Set save_every_n_steps or save_every_n_epochs, or remove it."
         message = "run.keep_last_saves has nothing to keep: nothing is saved on the way."
-        findings.append(Finding(Severity.ERROR, "keep-last-saves", message, where, hint))
+        findings.append(KEEP_LAST_SAVES.at(where, message, hint))
     return Retention(() if findings else settings, tuple(findings))
 
 
@@ -53,7 +54,7 @@ def _conflicts(where: str | None, resolved: Resolved) -> Iterator[Finding]:
         chosen = resolved.get(name)
         if chosen:
             message = f"run.keep_last_saves ({where}) and {name} both say what is kept."
-            yield Finding(Severity.ERROR, "keep-last-saves", message, str(chosen.setting.origin), "Keep one of them.")
+            yield KEEP_LAST_SAVES.at(str(chosen.setting.origin), message, "Keep one of them.")
 
 
 def _names(windows: Iterable[str]) -> Sequence[str]:

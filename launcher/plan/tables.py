@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from launcher.base.findings import Finding, Severity
+from launcher.base.findings import Finding
 from launcher.base.nearest import nearest
 from launcher.base.origin import Source
 from launcher.base.settings import Setting
+from launcher.plan.codes import SAME_KEY_TWICE, UNKNOWN_KEY, WRONG_TYPE
 from launcher.plan.findings import error_at
 from launcher.plan.secrets import place_of
 
@@ -74,12 +75,12 @@ def read_own_tables(settings: Iterable[Setting]) -> OwnTables:
         table = setting.table[0] if setting.table else None
         if table is None and setting.key in OWN_TABLES:
             message = f"{setting.key} is a table of kl's own, not a value."
-            findings.append(error_at("wrong-type", message, setting, f"[{setting.key}]"))
+            findings.append(error_at(WRONG_TYPE, message, setting, f"[{setting.key}]"))
         elif table in OWN_TABLES:
             before = chosen.get(setting.path)
             if before and before.origin.source is Source.SET and setting.origin.source is Source.SET:
                 message = f"{setting.path} is set twice."
-                findings.append(error_at("same-key-twice", message, setting, "Keep one of them."))
+                findings.append(error_at(SAME_KEY_TWICE, message, setting, "Keep one of them."))
             chosen[setting.path] = setting
     _drop_weaker_environment(chosen)
     run = _validate(RunTable, RUN, chosen, findings)
@@ -104,10 +105,10 @@ def _one_name(env: EnvTable, chosen: Mapping[str, Setting]) -> list[Finding]:
         return []
     if env.path is not None:
         message = "env.name and env.path both say which environment."
-        return [error_at("same-key-twice", message, chosen["env.name"], "Keep one of them.")]
+        return [error_at(SAME_KEY_TWICE, message, chosen["env.name"], "Keep one of them.")]
     if env.kind in ("venv", "python"):
         message = f"A {env.kind} environment has a path, not a name."
-        return [error_at("wrong-type", message, chosen["env.name"], 'Write path = "…".')]
+        return [error_at(WRONG_TYPE, message, chosen["env.name"], 'Write path = "…".')]
     return []
 
 
@@ -140,9 +141,9 @@ def _finding(model: type[_Table], table: str, problem: Any, chosen: Mapping[str,
         near = nearest(str(problem["loc"][-1]), model.model_fields)
         known = ", ".join(model.model_fields)
         hint = f"Did you mean {near}?" if near else f"[{table}] takes {known}. An option of the trainer goes elsewhere."
-        return Finding(Severity.ERROR, "unknown-key", f"{path} is not a setting of kl.", where, hint)
+        return UNKNOWN_KEY.at(where, f"{path} is not a setting of kl.", hint)
     message = f"{path} is wrong: {problem['msg'][0].lower()}{problem['msg'][1:]}."
-    return Finding(Severity.ERROR, "wrong-type", message, where, None)
+    return WRONG_TYPE.at(where, message)
 
 
 def base_folder(setting: Setting | None) -> Path:

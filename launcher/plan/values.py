@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from launcher.base.findings import Code
 from launcher.base.settings import Value
+from launcher.plan.codes import NOT_A_CHOICE, WRONG_COUNT, WRONG_TYPE
 from launcher.trainer.options import Option
 
 # What argparse takes for a number rather than an option (argparse.ArgumentParser: _negative_number_matcher).
@@ -18,7 +20,7 @@ NEGATIVE_NUMBER = re.compile(r"-\d+$|-\d*\.\d+$")
 class BadValue:
     """Why a value cannot be given to its option, and what to write instead."""
 
-    code: str  # wrong-type, not-a-choice or wrong-count
+    code: Code
     message: str
     hint: str | None = None
 
@@ -39,11 +41,11 @@ def words_of(option: Option, value: Value) -> tuple[str, ...] | BadValue:
     if option.is_flag:
         return _flag_words(option, value)
     if isinstance(value, dict):
-        return BadValue("wrong-type", f"{option.name} takes a value, not a table.")
+        return BadValue(WRONG_TYPE, f"{option.name} takes a value, not a table.")
     if isinstance(value, list):
         return _list_words(option, value)
     if option.nargs not in (None, "?", "*", "+", 1):
-        return BadValue("wrong-count", f"{option.name} takes {_count(option)} values, not one.", "Write a list.")
+        return BadValue(WRONG_COUNT, f"{option.name} takes {_count(option)} values, not one.", "Write a list.")
     text = text_of(option, value)
     return text if isinstance(text, BadValue) else _join(option, [text])
 
@@ -57,7 +59,7 @@ def text_of(option: Option, value: Value) -> str | BadValue:
     if _same_type(option, text) in option.choices:
         return text
     hint = f"It may be {', '.join(choices[:-1])} or {choices[-1]}." if len(choices) > 1 else f"It may be {choices[0]}."
-    return BadValue("not-a-choice", f"{option.name} cannot be {text!r}.", hint)
+    return BadValue(NOT_A_CHOICE, f"{option.name} cannot be {text!r}.", hint)
 
 
 def as_parsed(option: Option, value: Value) -> Any:
@@ -83,11 +85,11 @@ def item_text(value: Value) -> str | BadValue:
     if isinstance(value, list):
         parts = [item_text(item) for item in value]
         if any(isinstance(item, (list, dict)) for item in value) or value == []:
-            return BadValue("wrong-type", "a list inside key=value holds plain values, at least one")
+            return BadValue(WRONG_TYPE, "a list inside key=value holds plain values, at least one")
         bad = next((part for part in parts if isinstance(part, BadValue)), None)
         return bad or ",".join(str(part) for part in parts)
     if value is None or isinstance(value, dict):
-        return BadValue("wrong-type", "there is no value" if value is None else "a table cannot stand here")
+        return BadValue(WRONG_TYPE, "there is no value" if value is None else "a table cannot stand here")
     return str(value)
 
 
@@ -119,7 +121,7 @@ def kind_of(value: Value) -> str:
 
 def _flag_words(option: Option, value: Value) -> tuple[str, ...] | BadValue:
     if not isinstance(value, bool):
-        return BadValue("wrong-type", f"{option.name} is a switch: it is true or false, not {value!r}.")
+        return BadValue(WRONG_TYPE, f"{option.name} is a switch: it is true or false, not {value!r}.")
     if option.action == "BooleanOptionalAction":
         wanted = [flag for flag in option.flags if flag.startswith("--no-") is not value]
         return (wanted[0],) if wanted else ()
@@ -127,7 +129,7 @@ def _flag_words(option: Option, value: Value) -> tuple[str, ...] | BadValue:
         return (_flag(option),)
     if isinstance(option.default, bool) and option.default is not value and "default" not in option.unread:
         said = "on" if option.default else "off"
-        return BadValue("wrong-type", f"{option.name} is always {said} in this script: no flag changes it.")
+        return BadValue(WRONG_TYPE, f"{option.name} is always {said} in this script: no flag changes it.")
     return ()
 
 
@@ -135,11 +137,11 @@ def _list_words(option: Option, value: Sequence[Value]) -> tuple[str, ...] | Bad
     if option.nargs in (None, "?"):
         joined = ",".join(str(item) for item in value)
         hint = f'Write "{joined}".' if option.type in (None, "str") and value else "Write one value."
-        return BadValue("wrong-count", f"{option.name} takes one value, not a list.", hint)
+        return BadValue(WRONG_COUNT, f"{option.name} takes one value, not a list.", hint)
     if isinstance(option.nargs, int) and len(value) != option.nargs:
-        return BadValue("wrong-count", f"{option.name} takes {_count(option)} values, not {len(value)}.")
+        return BadValue(WRONG_COUNT, f"{option.name} takes {_count(option)} values, not {len(value)}.")
     if option.nargs == "+" and not value:
-        return BadValue("wrong-count", f"{option.name} takes at least one value.")
+        return BadValue(WRONG_COUNT, f"{option.name} takes at least one value.")
     texts: list[str] = []
     for item in value:
         text = text_of(option, item)
@@ -152,10 +154,10 @@ def _list_words(option: Option, value: Sequence[Value]) -> tuple[str, ...] | Bad
 def _join(option: Option, texts: Sequence[str]) -> tuple[str, ...] | BadValue:
     if option.nargs in (None, "?"):
         if texts[0] == "--":  # argparse takes it away, even behind "=" (before Python 3.13)
-            return BadValue("wrong-type", f"{option.name}: the trainer cannot be given the value --.")
+            return BadValue(WRONG_TYPE, f"{option.name}: the trainer cannot be given the value --.")
         return (f"{_flag(option)}={texts[0]}",)
     if any(text.startswith("-") and not NEGATIVE_NUMBER.match(text) for text in texts):
-        return BadValue("wrong-type", f"{option.name}: the trainer takes no value that begins with a dash.")
+        return BadValue(WRONG_TYPE, f"{option.name}: the trainer takes no value that begins with a dash.")
     return (_flag(option), *texts)
 
 
@@ -164,21 +166,21 @@ def _converted(option: Option, value: Value) -> str | BadValue:
     if value is None or isinstance(value, (bool, list, dict)):
         said = f" ({kind_of(value)})" if not isinstance(value, bool) else f" ({value})".lower()
         hint = "To leave out what a template sets, name it in run.drop." if value is False or value is None else None
-        return BadValue("wrong-type", f"{option.name} takes {wanted}, and this is none{said}.", hint)
+        return BadValue(WRONG_TYPE, f"{option.name} takes {wanted}, and this is none{said}.", hint)
     text = value if isinstance(value, str) else str(value)
     if option.type == "int":
         return text if _parses(int, text) else _bad_number(option, value, wanted)
     if option.type == "float":
         return text if _parses(float, text) else _bad_number(option, value, wanted)
     if "\0" in text:
-        return BadValue("wrong-type", f"{option.name} holds a NUL character.")
+        return BadValue(WRONG_TYPE, f"{option.name} holds a NUL character.")
     return text
 
 
 def _bad_number(option: Option, value: Value, wanted: str) -> BadValue:
     whole = isinstance(value, float) and value.is_integer()
     hint = f"Write {int(value)}." if whole and isinstance(value, float) else None
-    return BadValue("wrong-type", f"{option.name} takes {wanted}, and {value!r} is none.", hint)
+    return BadValue(WRONG_TYPE, f"{option.name} takes {wanted}, and {value!r} is none.", hint)
 
 
 def _same_type(option: Option, text: str) -> str | int | float:

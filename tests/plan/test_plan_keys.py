@@ -10,7 +10,7 @@ from plan_bed import NEEDED, USUAL, codes, only_error, option, plan_of, script, 
 
 from launcher.base.findings import Severity
 from launcher.cli.render import findings_as_data, plan_as_data, plan_as_text
-from launcher.plan.checks.keys import SET_BY_KL
+from launcher.plan.checks.keys import SETS_ITSELF
 from launcher.plan.plan import Plan
 from launcher.plan.shell import as_shell
 from launcher.trainer.options import PRESENCE
@@ -52,7 +52,7 @@ class TestUnknown:
         assert asked == ["seeed"]
 
 
-@pytest.mark.parametrize("key", SET_BY_KL)
+@pytest.mark.parametrize("key", SETS_ITSELF)
 @pytest.mark.parametrize("how", ["spec", "set", "arguments"])
 def test_what_kl_sets_is_refused_everywhere(tmp_path: Path, key: str, how: str) -> None:
     flag = [f"--{key}"] if key == "output_config" else [f"--{key}", "x"]
@@ -63,7 +63,7 @@ def test_what_kl_sets_is_refused_everywhere(tmp_path: Path, key: str, how: str) 
         arguments=flag if how == "arguments" else [],
     )
     error = only_error(plan)
-    assert error.code == "set-by-kl" and error.hint == SET_BY_KL[key]
+    assert error.code == "set-by-kl" and error.hint == SETS_ITSELF[key]
     assert not {f"--{key}=x", "x"} & set(plan.argv)
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from launcher.base.findings import Finding, Severity
 from launcher.base.nearest import nearest
 from launcher.base.settings import Setting
+from launcher.plan.codes import SECRET, SET_BY_KL, UNKNOWN_KEY
 from launcher.plan.findings import error_at
 from launcher.plan.secrets import SECRETS, is_secret, place_of
 from launcher.trainer.options import ScriptOptions
 
 # Set by kl, with what to write instead.
-SET_BY_KL = {
+SETS_ITSELF = {
     "output_dir": "Set run.output_root or OUTPUT_DIR; the run's own folder is named after the run.",
     "output_name": "It is the run's name: kl launch NAME.",
     "logging_dir": "Logs go to logs/ in the run directory.",
@@ -25,8 +26,8 @@ SET_BY_KL = {
 def check_set_by_kl(settings: Iterable[Setting]) -> Iterator[Finding]:
     """Keys that kl sets itself."""
     for setting in settings:
-        if setting.key in SET_BY_KL and setting.table[:1] != ("accelerate",):  # accelerate has a config_file too
-            yield error_at("set-by-kl", f"{setting.key} is set by kl.", setting, SET_BY_KL[setting.key])
+        if setting.key in SETS_ITSELF and setting.table[:1] != ("accelerate",):  # accelerate has a config_file too
+            yield error_at(SET_BY_KL, f"{setting.key} is set by kl.", setting, SETS_ITSELF[setting.key])
 
 
 def check_secrets(settings: Iterable[Setting]) -> Iterator[Finding]:
@@ -36,9 +37,7 @@ def check_secrets(settings: Iterable[Setting]) -> Iterator[Finding]:
             key = setting.key
             variable = SECRETS.get(key.lower().replace("-", "_"), key)
             hint = f"Remove it and set {variable} in the environment: it reaches the trainer and is not written down."
-            yield Finding(
-                Severity.ERROR, "secret", f"{key} is a secret and may not stand here.", place_of(setting), hint
-            )
+            yield SECRET.at(place_of(setting), f"{key} is a secret and may not stand here.", hint)
 
 
 def check_unknown(
@@ -54,7 +53,7 @@ def check_unknown(
     """
     if not unknown:
         return
-    names = [option.name for option in options.options if option.name not in (*SET_BY_KL, *SECRETS)]
+    names = [option.name for option in options.options if option.name not in (*SETS_ITSELF, *SECRETS)]
     severity = Severity.WARNING if options.unread else Severity.ERROR
     for setting in unknown:
         key = setting.path if setting.table[-1:] and setting.table[-1].endswith("_args") else setting.key
@@ -71,7 +70,7 @@ def check_unknown(
             hint = f"Did you mean {nearest(setting.key, own_keys)}, of kl's own settings?"
         else:
             hint = f"kl options {options.script} --search {setting.key.split('_')[0]} shows what there is."
-        yield Finding(severity, "unknown-key", message, str(setting.origin), hint)
+        yield UNKNOWN_KEY.at(str(setting.origin), message, hint, severity=severity)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from launcher.base.findings import Finding, Severity
+from launcher.base.findings import Finding
+from launcher.plan.codes import NO_DATASET, REQUIRED
 from launcher.plan.resolve import Resolved
 from launcher.trainer.options import ScriptOptions
 
@@ -26,10 +27,10 @@ def check_required(resolved: Resolved, options: ScriptOptions, *, has_dataset: b
             continue
         if option.required:
             message = f"{options.script} requires {option.name}."
-            yield Finding(Severity.ERROR, "required", message, None, f"Set {option.name} in the spec.")
+            yield REQUIRED.at(None, message, f"Set {option.name} in the spec.")
         elif option.name in NEEDED:
             message = f"{option.name} is missing, and {options.script} fails without it."
-            yield Finding(Severity.ERROR, "required", message, None, NEEDED[option.name])
+            yield REQUIRED.at(None, message, NEEDED[option.name])
     if not has_dataset and not any(resolved.get(name) for name in DATASETS):
         hint = "Write [[datasets]] into the spec, give dataset_config, or put config.toml into the dataset's folder."
-        yield Finding(Severity.ERROR, "no-dataset", "Nothing says which pictures to train on.", None, hint)
+        yield NO_DATASET.at(None, "Nothing says which pictures to train on.", hint)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from launcher.base.findings import Finding, Severity
+from launcher.base.findings import Finding
+from launcher.plan.codes import NAME_STEPS
 from launcher.plan.resolve import Resolved
 from launcher.spec.names import RunName
 
@@ -18,10 +19,10 @@ def check_steps(name: RunName, resolved: Resolved) -> Iterator[Finding]:
         # train_network.py, train: max_train_steps is replaced when max_train_epochs is given.
         message = f"max_train_epochs decides how long this trains, not the {name.steps} steps of the name."
         hint = "Remove max_train_epochs, or give the run a name without steps."
-        yield Finding(Severity.WARNING, "name-steps", message, str(epochs.setting.origin), hint)
+        yield NAME_STEPS.at(str(epochs.setting.origin), message, hint)
         return
     steps = resolved.get("max_train_steps")
     if steps and str(steps.setting.value) != str(name.steps):
         message = f"The name says {name.steps} steps, and {steps.setting.origin} says {steps.setting.value}."
         hint = "Name the run after the steps it trains."
-        yield Finding(Severity.WARNING, "name-steps", message, str(steps.setting.origin), hint)
+        yield NAME_STEPS.at(str(steps.setting.origin), message, hint)

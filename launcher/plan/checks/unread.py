@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from launcher.base.findings import Finding, Severity
+from launcher.base.findings import Finding
+from launcher.plan.codes import UNREAD
 from launcher.plan.resolve import Resolved
 from launcher.trainer.options import ScriptOptions
 
@@ -14,9 +15,9 @@ def check_unread(options: ScriptOptions, resolved: Resolved) -> Iterator[Finding
     for note in options.unread:
         message = f"kl could not read part of {options.script}: {note.what}"
         hint = "An option that may be added there is passed on unchecked."
-        yield Finding(Severity.WARNING, "unread", message.rstrip(".") + ".", note.where, hint)
+        yield UNREAD.at(note.where, message.rstrip(".") + ".", hint)
     for chosen in resolved.chosen:
         if chosen.option.unread:
             fields = ", ".join(chosen.option.unread)
             message = f"kl could not read all of {chosen.option.name} ({fields}): it is not checked in full."
-            yield Finding(Severity.WARNING, "unread", message, chosen.option.source, None)
+            yield UNREAD.at(chosen.option.source, message)
