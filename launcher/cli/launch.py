@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.cli.parameters import Arguments, Name, Sets, Target
+from launcher.cli.parameters import Allow, Arguments, Name, Sets, Target
 
 if TYPE_CHECKING:
     from launcher.plan.plan import Plan
@@ -21,6 +21,7 @@ def launch_command(
     arguments: Arguments = None,
     sets: Sets = None,
     name: Name = None,
+    allow: Allow = None,
     no_clean: Annotated[
         bool, typer.Option("--no-clean", help="Keep the run directory of a failed run, as NO_CLEAN=1.")
     ] = False,
@@ -32,7 +33,7 @@ def launch_command(
     from launcher.spec.environment import is_debug
 
     debug = is_debug(os.environ)
-    plan = prepare(Request(target, sets or (), arguments or (), name))
+    plan = prepare(Request(target, sets or (), arguments or (), name, allow or ()))
     if debug:
         show_plan(plan)
         return 0

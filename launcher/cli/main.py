@@ -12,7 +12,9 @@ import typer
 
 from launcher import __version__
 from launcher.base.errors import ExitCode, KlError
+from launcher.cli.check import check_command
 from launcher.cli.demo import demo_command
+from launcher.cli.findings import findings_command
 from launcher.cli.launch import launch_command
 from launcher.cli.options import options_command
 from launcher.cli.plan import plan_command
@@ -26,8 +28,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("launch")(launch_command)
+app.command("check")(check_command)
 app.command("plan")(plan_command)
 app.command("options")(options_command)
+app.command("findings")(findings_command)
 app.command("demo")(demo_command)
 
 

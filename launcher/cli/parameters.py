@@ -17,6 +17,10 @@ Sets = Annotated[
     list[str] | None,
     typer.Option("--set", help="Set one key, as in --set learning_rate=1e-4.", metavar="KEY=VALUE", show_default=False),
 ]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option("--allow", help="Let findings of this code through.", metavar="CODE", show_default=False),
+]
 Name = Annotated[
     str | None, typer.Option("--name", help="The run's name, when the file is named otherwise.", show_default=False)
 ]

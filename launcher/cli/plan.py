@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from launcher.base.errors import ExitCode, KlError
-from launcher.cli.parameters import Arguments, Name, Sets, Target
+from launcher.cli.parameters import Allow, Arguments, Name, Sets, Target
 
 if TYPE_CHECKING:
     from launcher.plan.plan import Plan
@@ -21,6 +21,7 @@ def plan_command(
     arguments: Arguments = None,
     sets: Sets = None,
     name: Name = None,
+    allow: Allow = None,
     as_shell: Annotated[bool, typer.Option("--sh", help="As commands for a shell.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
@@ -29,7 +30,7 @@ def plan_command(
 
     if as_shell and as_json:
         raise KlError("--sh and --json are two forms of one answer.", code=ExitCode.USAGE, hint="Give one of them.")
-    plan = prepare(Request(target, sets or (), arguments or (), name))
+    plan = prepare(Request(target, sets or (), arguments or (), name, allow or ()))
     show_plan(plan, as_shell=as_shell, as_json=as_json)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from launcher.base.errors import ExitCode, KlError
 from launcher.plan.arguments import read_arguments
-from launcher.plan.build import Ingredients, build_plan, no_script
+from launcher.plan.build import Ingredients, build_plan, in_order, no_script
+from launcher.plan.checks.candidate import Candidate
+from launcher.plan.every_code import let_through
+from launcher.plan.examine import Examined, Progress, examine
 from launcher.plan.plan import Plan, Trainer, TrainingEnvironment
 from launcher.plan.tables import OwnTables, base_folder, read_own_tables
 from launcher.setup.checkouts import usual_checkout
@@ -32,20 +35,42 @@ DEFAULT_OUTPUT_ROOT = "~/output_dir"
 
 @dataclass(frozen=True)
 class Request:
-    """What was typed: a name or file, `--set`s, the arguments after `--`, and another name for the run."""
+    """What was typed: a name or file, `--set`s, the arguments after `--`, another name for the run, codes to allow."""
 
     target: str
     sets: Sequence[str] = ()
     arguments: Sequence[str] = ()
     name: str | None = None
+    allow: Sequence[str] = ()
 
 
-def prepare(request: Request, environ: Mapping[str, str] = os.environ) -> Plan:
-    """Make the plan of a run. Nothing is written but the cache of options.
+def prepare(request: Request, environ: Mapping[str, str] = os.environ, *, progress: Progress | None = None) -> Plan:
+    """Make the plan of a run, checked. Nothing is written but the cache of what was read.
 
     Raises KlError when there is nothing to plan with: no spec, checkout, script or environment. A spec with errors
     gives a plan with errors, whatever its environment: what the user wrote comes first.
     """
+    return check(request, environ, progress=progress)[0]
+
+
+def check(
+    request: Request, environ: Mapping[str, str] = os.environ, *, progress: Progress | None = None
+) -> tuple[Plan, Examined]:
+    """The plan of a run with everything the checks have to say about it, and what they found out on the way.
+
+    `progress` is told how many pictures of how many were looked at. Raises KlError as `prepare` does.
+    """
+    plan, candidate, not_ready = _draft(request, environ)
+    examined = examine(candidate, plan, progress=progress)
+    findings, allowed = let_through((*plan.findings, *examined.findings), request.allow)
+    plan = replace(plan, findings=in_order(findings), allowed=in_order(allowed))
+    if not_ready and not plan.errors:
+        raise not_ready
+    return plan, examined
+
+
+def _draft(request: Request, environ: Mapping[str, str]) -> tuple[Plan, Candidate, KlError | None]:
+    """The plan with the findings of planning alone; the error is why the environment cannot be had."""
     sets = tuple(parse_set(text) for text in request.sets)
     config = read_user_config()
     spec = _spec(request, config)
@@ -66,7 +91,7 @@ def prepare(request: Request, environ: Mapping[str, str] = os.environ) -> Plan:
     arguments = read_arguments(request.arguments, options)
     settings = [*config.settings, *spec.settings, *from_name(spec.name), *outside, *sets, *arguments]
     environment, not_ready = _environment(tables, environ)
-    plan, _candidate = build_plan(
+    plan, candidate = build_plan(
         Ingredients(
             spec=spec,
             settings=settings,
@@ -83,9 +108,7 @@ def prepare(request: Request, environ: Mapping[str, str] = os.environ) -> Plan:
             cores=os.cpu_count() or 1,
         )
     )
-    if not_ready and not plan.errors:
-        raise not_ready
-    return plan
+    return plan, candidate, not_ready
 
 
 def _spec(request: Request, config: UserConfig) -> Spec:

@@ -114,3 +114,17 @@ KEEP_LAST_SAVES = Code(
     "kl",
     can_be_allowed=False,
 )
+SPEC = Code(
+    "spec",
+    Severity.ERROR,
+    "The spec cannot be read, or names what is not there, so nothing more can be checked.",
+    "kl",
+    can_be_allowed=False,
+)
+ENVIRONMENT = Code(
+    "environment",
+    Severity.ERROR,
+    "The checkout of sd-scripts or the training environment is not there, or not whole.",
+    "kl",
+    can_be_allowed=False,
+)

@@ -100,6 +100,7 @@ class Plan:
     notes: str
     keep_failed: bool  # NO_CLEAN: a failed run without artifacts stays
     findings: tuple[Finding, ...]
+    allowed: tuple[Finding, ...] = ()  # those that the user lets through
 
     @property
     def argv(self) -> tuple[str, ...]:

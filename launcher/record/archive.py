@@ -10,6 +10,7 @@ from pathlib import Path
 
 from launcher import __version__
 from launcher.base.files import sha1_of, sha256_of
+from launcher.base.findings import Finding
 from launcher.plan.plan import Argument, Plan
 from launcher.record.installed import lycoris_repository
 from launcher.record.manifest import (
@@ -97,9 +98,14 @@ def _first_manifest(plan: Plan, repositories: tuple[RepositoryRecord, ...], file
         files=files,
         repositories=repositories,
         notes=plan.notes,
-        findings=tuple(FindingRecord(**{**asdict(f), "severity": f.severity.value}) for f in plan.findings),
+        findings=_findings(plan.findings),
+        allowed=_findings(plan.allowed),
         not_recorded=tuple(f"{record.path}: {record.problem}" for record in repositories if record.problem),
     )
+
+
+def _findings(findings: Iterable[Finding]) -> tuple[FindingRecord, ...]:
+    return tuple(FindingRecord(**{**asdict(each), "severity": each.severity.value}) for each in findings)
 
 
 def _options(arguments: Iterable[Argument], command: str) -> Iterable[OptionRecord]:

@@ -133,6 +133,7 @@ class Manifest:
     repositories: tuple[RepositoryRecord, ...] = ()
     notes: str = ""
     findings: tuple[FindingRecord, ...] = ()
+    allowed: tuple[FindingRecord, ...] = ()  # let through by --allow
     attempts: tuple[Attempt, ...] = ()
     artifacts: tuple[ArtifactRecord, ...] = ()
     not_recorded: tuple[str, ...] = ()
@@ -183,6 +184,7 @@ _LISTS: dict[str, type[Any]] = {
     "files": FileRecord,
     "repositories": RepositoryRecord,
     "findings": FindingRecord,
+    "allowed": FindingRecord,
     "attempts": Attempt,
     "artifacts": ArtifactRecord,
 }
