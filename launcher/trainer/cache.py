@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,9 +44,22 @@ def remembered(
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             pass
     sources = Sources(root, package)
-    result = read(sources)
+    with _no_collection():
+        result = read(sources)
     _save(folder, name, encode(result), sources.seen)
     return result
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Syntax trees are many objects that all stay: to look through them for garbage takes a quarter of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _load(path: Path, root: Path) -> Any | None:
