@@ -1,0 +1,206 @@
+"""Rules of what is trained: U-Net and text encoders, their learning rates, weights to start from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from launcher.base.findings import Severity
+from launcher.plan.checks.candidate import Candidate
+from launcher.plan.checks.rules.facts import are, differs, is_on, listed, those_set
+from launcher.plan.checks.rules.rule import Rule, Said, rule
+from launcher.trainer.source_text import Evidence
+
+_TRAIN = "train_network.py, train"
+_UNET_ONLY, _TEXT_ONLY = "network_train_unet_only", "network_train_text_encoder_only"
+_LARGEST = 2_000_000  # bytes: no module of a network is larger
+_MODULES = 12  # of one package that are followed
+
+
+def _trained(*patterns: str) -> Evidence:
+    return Evidence("train_network.py", "train", patterns)
+
+
+_APPLIED = _trained(r"network\.apply_to\( ?text_encoder, unet, train_text_encoder, train_unet ?\)")
+
+
+@rule(
+    "trains-nothing", Severity.ERROR,
+    "Nothing is left to train: the optimizer fails on an empty list, after everything is loaded and cached.",
+    _TRAIN, _APPLIED,
+    options=(_UNET_ONLY, _TEXT_ONLY),
+)  # fmt: skip
+def trains_nothing(candidate: Candidate) -> Said | None:
+    """Only the U-Net and only the text encoder."""
+    if not candidate.value(_UNET_ONLY) or not candidate.value(_TEXT_ONLY):
+        return None
+    return Said(f"{_UNET_ONLY} and {_TEXT_ONLY} are both set: nothing is trained.", "Keep one of them.")
+
+
+@rule(
+    "text-lr-unused", Severity.WARNING,
+    "The text encoder is not trained: its learning rate has no effect.",
+    _TRAIN, _APPLIED,
+    options=("text_encoder_lr", _UNET_ONLY),
+)  # fmt: skip
+def text_lr_unused(candidate: Candidate) -> Said | None:
+    """text_encoder_lr with network_train_unet_only."""
+    rates = candidate.value("text_encoder_lr")
+    if not candidate.value(_UNET_ONLY) or not any(is_on(rate) for rate in _as_list(rates)):
+        return None
+    return Said(f"text_encoder_lr is set, and {_UNET_ONLY} too.", "Leave one of them out.")
+
+
+@rule(
+    "unet-lr-unused", Severity.WARNING,
+    "The U-Net is not trained: its learning rate has no effect.",
+    _TRAIN, _APPLIED,
+    options=("unet_lr", _TEXT_ONLY),
+)  # fmt: skip
+def unet_lr_unused(candidate: Candidate) -> Said | None:
+    """unet_lr with network_train_text_encoder_only."""
+    if not candidate.value(_TEXT_ONLY) or not is_on(candidate.value("unet_lr")):
+        return None
+    return Said(f"unet_lr is set, and {_TEXT_ONLY} too.", "Leave one of them out.")
+
+
+@rule(
+    "text-lr-count", Severity.WARNING,
+    "This network takes one learning rate for all text encoders: the first of the list.",
+    _TRAIN,
+    _trained(r"hasattr\(network, \"prepare_optimizer_params_with_multiple_te_lrs\"\)", r"args\.text_encoder_lr\[0\]"),
+    options=("text_encoder_lr", "network_module"),
+)  # fmt: skip
+def text_lr_count(candidate: Candidate) -> Said | None:
+    """Several learning rates for a network that takes one. Equal ones do no harm."""
+    rates = _as_list(candidate.value("text_encoder_lr"))
+    if len(set(rates)) < 2 or candidate.value(_UNET_ONLY):
+        return None
+    if _defines(candidate, "prepare_optimizer_params_with_multiple_te_lrs") is not False:
+        return None
+    message = f"text_encoder_lr lists {len(rates)} rates, and {candidate.value('network_module')} takes the first only."
+    return Said(message, f"Write text_encoder_lr = {rates[0]:g}.")
+
+
+@rule(
+    "weight-norms-unused", Severity.WARNING,
+    "The trainer turns scale_weight_norms off for a network that cannot scale its weights.",
+    _TRAIN,
+    _trained(r"args\.scale_weight_norms and not hasattr\(network, \"apply_max_norm_regularization\"\)"),
+    options=("scale_weight_norms", "network_module"),
+)  # fmt: skip
+def weight_norms_unused(candidate: Candidate) -> Said | None:
+    """scale_weight_norms for a network without apply_max_norm_regularization."""
+    if not candidate.value("scale_weight_norms") or _defines(candidate, "apply_max_norm_regularization") is not False:
+        return None
+    return Said(f"{candidate.value('network_module')} does not support scale_weight_norms.", "Leave it out.")
+
+
+def _defines(candidate: Candidate, method: str) -> bool | None:
+    """Whether the network's module, or one of its package that it imports, defines a method; None when not known."""
+    dotted = candidate.value("network_module")
+    found = candidate.packages.find(dotted) if isinstance(dotted, str) else None
+    if found is None or found.file is None or found.file.endswith("__init__.py"):
+        return None
+    waiting = [found.root / found.file]
+    seen: set[Path] = set()
+    while waiting and len(seen) < _MODULES:
+        path = waiting.pop()
+        text = _read(path) if path not in seen else ""
+        seen.add(path)
+        if re.search(rf"^[ \t]*def {method}\b", text, re.MULTILINE):
+            return True
+        package = re.escape(path.parent.name)
+        imports = rf"^[ \t]*from[ \t]+(?:\.|{package}\.)(\w+)[ \t]+import|^[ \t]*(?:import|from)[ \t]+{package}\.(\w+)"
+        names = [one or other for one, other in re.findall(imports, text, re.MULTILINE)]
+        waiting += [path.with_name(f"{name}.py") for name in names]
+    return False if not waiting else None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8", "replace") if path.stat().st_size <= _LARGEST else ""
+    except (OSError, ValueError):
+        return ""
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [] if value is None else [value]
+
+
+_FROM_WEIGHTS = _trained(r"if args\.dim_from_weights: network, _ = network_module\.create_network_from_weights\(")
+
+
+@rule(
+    "dim-from-weights-alone", Severity.ERROR,
+    "The trainer fails after everything is loaded and cached: there are no weights to take the dim from.",
+    _TRAIN, _FROM_WEIGHTS,
+    options=("dim_from_weights", "network_weights"),
+)  # fmt: skip
+def dim_from_weights_alone(candidate: Candidate) -> Said | None:
+    """dim_from_weights without network_weights."""
+    if not candidate.value("dim_from_weights") or candidate.value("network_weights"):
+        return None
+    return Said("dim_from_weights is set, and network_weights is not.", "Set network_weights.")
+
+
+@rule(
+    "dim-from-weights-dims", Severity.WARNING,
+    "With dim_from_weights the network is made after the weights, and these are not looked at.",
+    _TRAIN, _FROM_WEIGHTS,
+    options=("dim_from_weights", "network_dim", "network_alpha"),
+)  # fmt: skip
+def dim_from_weights_dims(candidate: Candidate) -> Said | None:
+    """network_dim and its like with dim_from_weights."""
+    found = those_set(candidate, "network_dim", "network_alpha", "network_dropout")
+    if not candidate.value("dim_from_weights") or not found:
+        return None
+    message = f"{listed(found)} {are(found)} set, and dim_from_weights too."
+    return Said(message, "Leave one of them out.", found[0])
+
+
+_MERGED = _trained(
+    r"if args\.base_weights is not None:", r"len\(args\.base_weights_multiplier\) <= i: multiplier = 1\.0"
+)
+
+
+@rule(
+    "base-multiplier-unused", Severity.WARNING,
+    "A multiplier counts for base_weights only.",
+    _TRAIN, _MERGED,
+    options=("base_weights_multiplier", "base_weights"),
+)  # fmt: skip
+def base_multiplier_unused(candidate: Candidate) -> Said | None:
+    """base_weights_multiplier without base_weights."""
+    if not differs(candidate, "base_weights_multiplier") or candidate.value("base_weights"):
+        return None
+    return Said("base_weights_multiplier is set, and base_weights is not.", "Set base_weights, or leave it out.")
+
+
+@rule(
+    "base-multiplier-count", Severity.WARNING,
+    "Weights without a multiplier of their own are merged with 1.0, and multipliers that are left over are ignored.",
+    _TRAIN, _MERGED,
+    options=("base_weights_multiplier", "base_weights"),
+)  # fmt: skip
+def base_multiplier_count(candidate: Candidate) -> Said | None:
+    """Another number of multipliers than of base_weights."""
+    weights, multipliers = (_as_list(candidate.value(name)) for name in ("base_weights", "base_weights_multiplier"))
+    if not weights or not multipliers or len(weights) == len(multipliers):
+        return None
+    message = f"base_weights lists {len(weights)} files, and base_weights_multiplier {len(multipliers)} numbers."
+    return Said(message, "Write one number for each file.")
+
+
+RULES: tuple[Rule, ...] = (
+    trains_nothing,
+    text_lr_unused,
+    unet_lr_unused,
+    text_lr_count,
+    weight_norms_unused,
+    dim_from_weights_alone,
+    dim_from_weights_dims,
+    base_multiplier_unused,
+    base_multiplier_count,
+)

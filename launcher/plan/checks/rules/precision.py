@@ -1,0 +1,228 @@
+"""Rules of precision: what is computed and kept in which kind of number."""
+
+from __future__ import annotations
+
+from launcher.base.findings import Severity
+from launcher.base.origin import Source
+from launcher.plan.checks.candidate import Candidate
+from launcher.plan.checks.rules.facts import listed, trains_sdxl
+from launcher.plan.checks.rules.rule import Rule, Said, rule
+from launcher.plan.plan import Argument
+from launcher.trainer.source_text import Evidence
+
+_TRAIN = "train_network.py, train"
+_ACCELERATOR = "library/train_util.py, prepare_accelerator"
+
+
+def _trained(pattern: str) -> Evidence:
+    return Evidence("train_network.py", "train", (pattern,))
+
+
+@rule(
+    "full-fp16-precision", Severity.ERROR,
+    "The trainer stops after everything is loaded and cached: full fp16 goes with mixed precision fp16 only.",
+    _TRAIN,
+    _trained(r"if args\.full_fp16: assert \(? ?args\.mixed_precision == \"fp16\""),
+    options=("full_fp16", "mixed_precision", "network_module"),
+)  # fmt: skip
+def full_fp16_precision(candidate: Candidate) -> Said | None:
+    """full_fp16 with another mixed_precision."""
+    return _needs(candidate, "full_fp16", "fp16")
+
+
+@rule(
+    "full-bf16-precision", Severity.ERROR,
+    "The trainer stops after everything is loaded and cached: full bf16 goes with mixed precision bf16 only.",
+    _TRAIN,
+    _trained(r"elif args\.full_bf16: assert \(? ?args\.mixed_precision == \"bf16\""),
+    options=("full_bf16", "mixed_precision", "network_module"),
+)  # fmt: skip
+def full_bf16_precision(candidate: Candidate) -> Said | None:
+    """full_bf16 with another mixed_precision; with full_fp16 nobody asks for it."""
+    return None if candidate.value("full_fp16") else _needs(candidate, "full_bf16", "bf16")
+
+
+def _needs(candidate: Candidate, switch: str, precision: str) -> Said | None:
+    given = candidate.value("mixed_precision")
+    if not candidate.value(switch) or given == precision:
+        return None
+    return Said(f"{switch} is set, and mixed_precision is {given}.", f'Set mixed_precision = "{precision}".')
+
+
+@rule(
+    "full-precision-twice", Severity.WARNING,
+    "The trainer asks for full_fp16 first and then looks no further.",
+    _TRAIN,
+    _trained(r"if args\.full_fp16: .*elif args\.full_bf16: "),
+    options=("full_bf16", "full_fp16", "network_module"),
+)  # fmt: skip
+def full_precision_twice(candidate: Candidate) -> Said | None:
+    """full_fp16 and full_bf16."""
+    both = candidate.value("full_fp16") and candidate.value("full_bf16")
+    return Said("full_fp16 and full_bf16 are both set: full_fp16 wins.", "Keep one of them.") if both else None
+
+
+@rule(
+    "fp8-base-precision", Severity.ERROR,
+    "The trainer stops after everything is loaded and cached: the base model in fp8 needs mixed precision.",
+    _TRAIN,
+    _trained(r"if args\.fp8_base(?: or args\.fp8_base_unet)?: assert .*?args\.mixed_precision != \"no\""),
+    options=("fp8_base", "mixed_precision", "network_module"),
+)  # fmt: skip
+def fp8_base_precision(candidate: Candidate) -> Said | None:
+    """fp8_base without mixed precision."""
+    found = _fp8(candidate)
+    if not found or candidate.value("mixed_precision") != "no" or _drops_fp8(candidate):
+        return None
+    return Said(f"{listed(found)} needs mixed_precision, which is no.", 'Set mixed_precision = "bf16".', found[0])
+
+
+@rule(
+    "fp8-base-unused", Severity.WARNING,
+    "The script says so itself, and goes on without them or with something it does not support.",
+    "hunyuan_image_train_network.py and anima_train_network.py, assert_extra_args",
+    Evidence("{script}", "assert_extra_args", (r"if \(?args\.fp8_base or args\.fp8_base_unet\)?.*?logger\.warning\(",)),
+    options=("fp8_base", "network_module"),
+)  # fmt: skip
+def fp8_base_unused(candidate: Candidate) -> Said | None:
+    """fp8_base where the model has its own way, or none."""
+    found = _fp8(candidate)
+    if not found:
+        return None
+    hint = "Set fp8_scaled = true instead." if candidate.has("fp8_scaled") else "Leave it out."
+    return Said(f"{candidate.trainer.script} does not support {listed(found)}.", hint, found[0])
+
+
+def _fp8(candidate: Candidate) -> list[str]:
+    return [option for option in ("fp8_base", "fp8_base_unet") if candidate.value(option)]
+
+
+def _drops_fp8(candidate: Candidate) -> bool:
+    """Whether the script turns fp8_base off by itself: Anima's always, HunyuanImage's when it has fp8_scaled."""
+    drops = Evidence("{script}", "assert_extra_args", (r"args\.fp8_base = False",))
+    return candidate.says(drops) and (not candidate.has("fp8_scaled") or bool(candidate.value("fp8_scaled")))
+
+
+@rule(
+    "no-half-vae-unused", Severity.WARNING,
+    "This model's VAE is always computed in its own precision.",
+    "hunyuan_image_train_network.py, cast_vae",
+    Evidence("{script}", "cast_vae", (r"return False",)),
+    options=("no_half_vae", "network_module"),
+)  # fmt: skip
+def no_half_vae_unused(candidate: Candidate) -> Said | None:
+    """no_half_vae where the script does not cast the VAE."""
+    if not candidate.value("no_half_vae"):
+        return None
+    return Said(f"no_half_vae has no effect in {candidate.trainer.script}.", "Leave it out.")
+
+
+@rule(
+    "sdxl-half-vae", Severity.ADVICE,
+    "The VAE that SDXL came with overflows in fp16: latents become NaN, or pictures black.",
+    "sd-scripts' README, SDXL training; library/train_util.py, cache_batch_latents",
+    Evidence("train_network.py", "train", (r"torch\.float32 if args\.no_half_vae else weight_dtype",)),
+    options=("mixed_precision", "no_half_vae", "vae"),
+)  # fmt: skip
+def sdxl_half_vae(candidate: Candidate) -> Said | None:
+    """SDXL's own VAE in fp16."""
+    if candidate.value("mixed_precision") != "fp16" or candidate.value("no_half_vae") or candidate.value("vae"):
+        return None
+    if not trains_sdxl(candidate):
+        return None
+    hint = "Set no_half_vae = true, give a vae that is made for fp16, or use bf16."
+    return Said("mixed_precision is fp16, and SDXL's own VAE overflows in fp16.", hint)
+
+
+@rule(
+    "bf16-recommended", Severity.ADVICE,
+    "The script itself recommends bf16 for this model.",
+    "hunyuan_image_train_network.py, assert_extra_args",
+    Evidence("{script}", "assert_extra_args", (r"if args\.mixed_precision == \"fp16\": logger\.warning\(",)),
+    options=("mixed_precision", "network_module"),
+)  # fmt: skip
+def bf16_recommended(candidate: Candidate) -> Said | None:
+    """fp16 where the script warns of it."""
+    if candidate.value("mixed_precision") != "fp16":
+        return None
+    return Said(f"{candidate.trainer.script} recommends bf16, not fp16.", 'Set mixed_precision = "bf16".')
+
+
+@rule(
+    "accelerate-precision", Severity.WARNING,
+    "The trainer gives its own mixed_precision to accelerate, which then goes by nothing else.",
+    _ACCELERATOR,
+    Evidence("library/train_util.py", "prepare_accelerator", (r"mixed_precision=args\.mixed_precision",)),
+    options=("mixed_precision",),
+)  # fmt: skip
+def accelerate_precision(candidate: Candidate) -> Said | None:
+    """accelerate's mixed_precision against the trainer's."""
+    written = _of_accelerate(candidate, "mixed_precision")
+    given = candidate.value("mixed_precision")
+    if written is None or given is None or str(written.value) == str(given):
+        return None
+    message = f"accelerate.mixed_precision is {written.value} ({written.origin}), and the trainer's own is {given}."
+    return Said(message, f'Set mixed_precision = "{written.value}" for the trainer, and leave accelerate\'s out.')
+
+
+@rule(
+    "accelerate-dynamo", Severity.WARNING,
+    "The trainer tells accelerate itself whether and how to compile, and it goes by nothing else.",
+    _ACCELERATOR,
+    Evidence("library/train_util.py", "prepare_accelerator", (
+        r"dynamo_backend = \"NO\" if args\.torch_compile:", r"dynamo_backend=dynamo_backend",
+    )),
+    options=("torch_compile", "dynamo_backend"),
+)  # fmt: skip
+def accelerate_dynamo(candidate: Candidate) -> Said | None:
+    """accelerate's dynamo_backend, which only the trainer's options can set."""
+    written = _of_accelerate(candidate, "dynamo_backend")
+    used = candidate.value("dynamo_backend") if candidate.value("torch_compile") else "no"
+    if written is None or str(written.value).lower() == str(used).lower():
+        return None
+    message = f"accelerate.dynamo_backend is {written.value} ({written.origin}), and the trainer compiles with {used}."
+    return Said(message, "Set torch_compile and dynamo_backend for the trainer, and leave accelerate's out.")
+
+
+def _of_accelerate(candidate: Candidate, name: str) -> Argument | None:
+    """A flag of `accelerate launch` that somebody wrote, under any of its spellings; not kl's own."""
+    return next(
+        (
+            argument
+            for argument in candidate.accelerate
+            if argument.name.replace("-", "_") == name and argument.origin.source is not Source.KL
+        ),
+        None,
+    )
+
+
+@rule(
+    "dynamo-backend-unused", Severity.WARNING,
+    "A backend compiles only when torch_compile is set.",
+    _ACCELERATOR,
+    Evidence("library/train_util.py", "prepare_accelerator", (r"if args\.torch_compile: dynamo_backend = ",)),
+    options=("dynamo_backend", "torch_compile"),
+)  # fmt: skip
+def dynamo_backend_unused(candidate: Candidate) -> Said | None:
+    """dynamo_backend without torch_compile."""
+    if not candidate.chosen("dynamo_backend") or candidate.value("torch_compile"):
+        return None
+    known = candidate.options.get("dynamo_backend")
+    if known and candidate.value("dynamo_backend") in (known.default, None):
+        return None
+    return Said("dynamo_backend is set, and torch_compile is not.", "Set torch_compile = true, or leave it out.")
+
+
+RULES: tuple[Rule, ...] = (
+    full_fp16_precision,
+    full_bf16_precision,
+    full_precision_twice,
+    fp8_base_precision,
+    fp8_base_unused,
+    no_half_vae_unused,
+    sdxl_half_vae,
+    bf16_recommended,
+    accelerate_precision,
+    accelerate_dynamo,
+    dynamo_backend_unused,
+)
