@@ -34,22 +34,22 @@ def weighted(text: str) -> Weighted:
     rounds: list[int] = []
     squares: list[int] = []
     for match in _TOKEN.finditer(text):
-        token, weight = match[0], match["weight"]
-        if token == "(":
+        part, weight = match[0], match["weight"]
+        if part == "(":
             rounds.append(len(pieces))
-        elif token == "[":
+        elif part == "[":
             squares.append(len(pieces))
         elif weight is not None and rounds:
             factor = _number(weight)
             if factor is None:
                 return Weighted((text,), weight)
             _weigh(pieces, rounds.pop(), factor)
-        elif token == ")" and rounds:
+        elif part == ")" and rounds:
             _weigh(pieces, rounds.pop(), _UP)
-        elif token == "]" and squares:
+        elif part == "]" and squares:
             _weigh(pieces, squares.pop(), _DOWN)
         else:
-            pieces.append((token[1:] if token.startswith("\\") else token, 1.0))
+            pieces.append((part[1:] if part.startswith("\\") else part, 1.0))
     # A bracket that is never closed holds to the end.
     for start in rounds:
         _weigh(pieces, start, _UP)

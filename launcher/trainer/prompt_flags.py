@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ def _flags(function: ast.AST) -> Iterator[PromptFlag]:
     for node in ast.walk(function):
         for body in (getattr(node, "body", None), getattr(node, "orelse", None)):
             statements = body if isinstance(body, list) else []
-            for first, second in zip(statements, statements[1:], strict=False):
+            for first, second in pairwise(statements):
                 if isinstance(first, ast.Assign) and isinstance(second, ast.If) and _is_call(first.value, "match"):
                     flag = _flag(first.value, second)
                     if flag:
@@ -189,7 +190,7 @@ def _flag(match: ast.expr, found: ast.If) -> PromptFlag | None:
     if parsed is None or assigned is None or not isinstance(text, str):
         return None
     target = assigned.targets[0]
-    key = target.id if isinstance(target, ast.Name) else None
+    key: object = target.id if isinstance(target, ast.Name) else None
     if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
         key = target.slice.value
     try:

@@ -53,7 +53,8 @@ PROMPTS_EMPTY = Code(
 PROMPT_KEY_TWICE = Code(
     "prompt-key-twice",
     Severity.ERROR,
-    "A key cannot stand both in [prompt] and in one of its subsets: the trainer ends with an error at the first sample.",
+    "A key cannot stand both in [prompt] and in one of its subsets: the trainer ends with an error at the first "
+    "sample.",
     _SOURCE,
 )
 PROMPT_COMMENT = Code(
@@ -132,7 +133,7 @@ def _from_lines(text: str, label: str, file: PlannedFile, strict_comments: bool)
         message = "The file begins with a byte order mark, which the trainer takes for a part of its first line."
         hint = "Save it as UTF-8 without one."
         findings.append(PROMPTS_ENCODING.at(f"{label}:1", message, hint, severity=Severity.WARNING))
-        text = text[1:]
+        text = f" {text[1:]}"  # so that a # in the first line is none in the first column
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):  # the line ends of Python's text files
         content = line.strip()
         if not content or line[0] == "#" or (content[0] == "#" and not strict_comments):
@@ -164,8 +165,8 @@ def _from_toml(text: str, label: str) -> PromptFile:
     except KlError as error:
         return _broken(PROMPTS_NOT_CHECKED.at(error.where, error.message, error.hint))
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        line = re.search(r"\(line (\d+) ", str(error))
-        where = f"{label}:{line[1]}" if line else label
+        found = re.search(r"\(line (\d+) ", str(error))
+        where = f"{label}:{found[1]}" if found else label
         # The library fails in odd ways at odd text, with words that help nobody.
         said = str(error).partition(" (line")[0].rstrip(".") if isinstance(error, ValueError) else ""
         return _broken(PROMPTS_SYNTAX.at(where, f"The file is not TOML{': ' + said if said else ''}."))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from launcher.base.findings import Finding, Severity
@@ -15,7 +15,7 @@ from launcher.trainer.prompt_flags import Part, PromptFlag, PromptReader, parts_
 
 # What other programs call the same thing → its key here.
 OTHER_NAMES: Mapping[str, str] = {
-    "steps": "sample_steps", "step": "sample_steps", "num_inference_steps": "sample_steps", "infer_steps": "sample_steps",
+    "steps": "sample_steps", "step": "sample_steps", "num_inference_steps": "sample_steps",
     "cfg": "scale", "cfg_scale": "scale", "guidance": "scale", "guidance_scale": "guidance_scale",
     "neg": "negative_prompt", "negative": "negative_prompt", "no": "negative_prompt", "np": "negative_prompt",
     "sampler": "sample_sampler", "sampler_name": "sample_sampler", "scheduler": "sample_sampler",

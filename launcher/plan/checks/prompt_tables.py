@@ -58,7 +58,7 @@ def _unknown(prompt: Prompt, reader: PromptReader, key: str) -> Iterator[Finding
 def _wanted(reader: PromptReader, key: str, value: Any) -> str | None:
     """What a key takes, in words, where the value is none of it."""
     flag, looked_up = reader.flag_of(key), reader.key(key)
-    if key in _OWN or looked_up is None and key != _PROMPT:
+    if key in _OWN or (looked_up is None and key != _PROMPT):
         return None  # never used
     default = looked_up.default if looked_up else None
     kind = "text" if key == _PROMPT else flag.kind if flag else None

@@ -43,7 +43,7 @@ def check_tokens(candidate: Candidate, pipelines: Iterable[str], texts: Iterable
         parsed = weighted(each.text)
         if parsed.bad_weight is not None:
             if _weighs(candidate, files):
-                message = f"{each.what}{parsed.bad_weight!r} in ({_shown(each.text)}) is no weight."
+                message = f"{each.what}{_shown(parsed.bad_weight)!r} behind a colon in brackets is no weight."
                 hint = 'Write a number, as in (word:1.2), or put a backslash before the bracket: "\\(".'
                 yield WEIGHT.at(each.where, message, hint)
         elif most_tokens(each.text) > trained:

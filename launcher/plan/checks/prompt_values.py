@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from launcher.base.findings import Finding
@@ -43,10 +42,8 @@ def check_value(candidate: Candidate, reader: PromptReader, prompt: Prompt, key:
     if reader.keys and reader.key(key) is None and reader.flag_of(key):
         own = "" if name == key else f" ({key})"
         message = f"{label}{candidate.trainer.script} draws its samples without {name}{own}."
-        hint = (
-            "It takes the scale from --l." if key == "guidance_scale" and reader.flag_of("scale") else "Leave it out."
-        )
-        yield NOT_USED.at(where, message, hint)
+        scale = name_of(reader, prompt, "scale") if key == "guidance_scale" else None
+        yield NOT_USED.at(where, message, f"It takes the scale from {scale}." if scale else "Leave it out.")
     elif key in ("width", "height") and type(value) is int:
         yield from _size(reader, where, f"{label}{name}", value)
     elif key == "sample_steps" and type(value) is int:
@@ -82,9 +79,7 @@ def _steps(reader: PromptReader, prompt: Prompt, where: str | None, name: str, v
     if limited != value:
         if not prompt.label:  # prompts in a spec have been checked for that
             message = f"{name} is {_short(value)}: the trainer makes it {limited}."
-            yield VALUE_CHANGED.at(
-                where, message, f"Take {flag.least if flag else 1} to {flag.most if flag else 1000}."
-            )
+            yield VALUE_CHANGED.at(where, message, "20 to 40 steps are usual.")
     elif value < 1:
         yield VALUE_CHANGED.at(where, f"{name} is {_short(value)}: no picture comes of that.", "Take 20 to 40.")
     elif value > _MOST_STEPS:
@@ -129,10 +124,9 @@ def _flow_shift(candidate: Candidate, reader: PromptReader, where: str | None, n
 
 
 def _short(value: int | float) -> str:
-    text = (
-        f"{value:g}" if isinstance(value, float) else str(value) if abs(value) < 10**30 else "a number of many digits"
-    )
-    return text
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value) if abs(value) < 10**30 else "a number of many digits"
 
 
 def _shown(text: str, most: int = 60) -> str:

@@ -5,7 +5,7 @@ What is right is read from the checkout's own prompt reader (launcher.trainer.pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,11 +44,10 @@ def check_prompts(candidate: Candidate, *, cache: Path | None = None) -> Iterato
     drawn = _draws(candidate)
     said: set[Finding] = set()
     for finding in _findings(candidate, reader):
-        if not drawn and finding.severity is Severity.ERROR:
-            finding = replace(finding, severity=Severity.WARNING)
+        severity = Severity.WARNING if not drawn and finding.severity is Severity.ERROR else finding.severity
         if finding not in said:  # a key that all prompts of a file share is looked at with each of them
             said.add(finding)
-            yield finding
+            yield replace(finding, severity=severity)
         if len(said) >= _MOST_FINDINGS:
             return
 
@@ -82,7 +81,8 @@ def _findings(candidate: Candidate, reader: PromptReader) -> Iterator[Finding]:
 
 
 def _as_a_whole(reader: PromptReader, prompt: Prompt, values: dict[str, Any]) -> Iterator[Finding]:
-    text, negative = values.get("prompt", ""), values.get("negative_prompt")
+    written = prompt.content if isinstance(prompt.content, Mapping) else values
+    text, negative = written.get("prompt", ""), values.get("negative_prompt")
     if isinstance(text, str) and not text.strip():
         message = f"{prompt.label}There are no words in the prompt."
         yield EMPTY.at(prompt.place("prompt"), message, "Write what is to be drawn.")
@@ -106,6 +106,6 @@ def _idle(candidate: Candidate, reader: PromptReader, count: int) -> Iterator[Fi
     few = count < processes
     rounds = "" if few else " in the last round"
     idle = processes - left
-    message = f"{count} prompts for {processes} processes leave {idle} of them idle{rounds}."
+    message = f"{count} prompt{'s' if count > 1 else ''} for {processes} processes leave {idle} of them idle{rounds}."
     severity = Severity.WARNING if few else None
     yield IDLE.at(where, message, f"Take a multiple of {processes} prompts.", severity=severity)
