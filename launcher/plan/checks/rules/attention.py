@@ -1,15 +1,14 @@
-"""Rules of attention and of what saves memory: checkpointing and block swap."""
+"""Rules of attention, and of ways to save memory that exclude each other. processes.py has more of them."""
 
 from __future__ import annotations
 
 from launcher.base.findings import Severity
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.rules.facts import are, listed, number, trains_flow, trains_sdxl
+from launcher.plan.checks.rules.facts import are, listed, number, trains_flow
 from launcher.plan.checks.rules.rule import Rule, Said, rule
 from launcher.trainer.source_text import Evidence
 
 _ATTENTION = ("mem_eff_attn", "xformers", "sdpa")  # the first of them wins
-_EXTRA = "flux_train_network.py, assert_extra_args"
 
 
 @rule(
@@ -83,68 +82,6 @@ def attention_sage(candidate: Candidate) -> Said | None:
 
 
 @rule(
-    "cpu-offload-unused", Severity.WARNING,
-    "Only what gradient checkpointing keeps is moved to the CPU.",
-    "train_network.py, train",
-    Evidence("train_network.py", "train", (r"if args\.gradient_checkpointing: if args\.cpu_offload_checkpointing:",)),
-    options=("cpu_offload_checkpointing", "gradient_checkpointing", "network_module"),
-)  # fmt: skip
-def cpu_offload_unused(candidate: Candidate) -> Said | None:
-    """cpu_offload_checkpointing without gradient_checkpointing."""
-    if not candidate.value("cpu_offload_checkpointing") or candidate.value("gradient_checkpointing"):
-        return None
-    message = "cpu_offload_checkpointing is set, and gradient_checkpointing is not."
-    return Said(message, "Set gradient_checkpointing = true.")
-
-
-@rule(
-    "cpu-offload-missing", Severity.ERROR,
-    "The trainer stops once the network is made: this model's checkpointing cannot move anything to the CPU.",
-    "library/sdxl_original_unet.py, enable_gradient_checkpointing",
-    Evidence("train_network.py", "train", (r"unet\.enable_gradient_checkpointing\(cpu_offload=True\)",)),
-    options=("cpu_offload_checkpointing", "gradient_checkpointing", "network_module"),
-)  # fmt: skip
-def cpu_offload_missing(candidate: Candidate) -> Said | None:
-    """cpu_offload_checkpointing with a model whose enable_gradient_checkpointing takes no cpu_offload."""
-    if not candidate.value("cpu_offload_checkpointing") or not candidate.value("gradient_checkpointing"):
-        return None
-    file = _model_file(candidate)
-    lacks = Evidence(file or "", "enable_gradient_checkpointing", (r"\A(?!.*cpu_offload)",))
-    if file is None or not candidate.says(lacks):
-        return None
-    message = f"cpu_offload_checkpointing is set, and the model of {candidate.trainer.script} cannot do that."
-    return Said(message, "Leave cpu_offload_checkpointing out.")
-
-
-def _model_file(candidate: Candidate) -> str | None:
-    """The file of the model that the script trains; None for those not known."""
-    if trains_sdxl(candidate):
-        return "library/sdxl_original_unet.py"
-    if candidate.says(Evidence("{script}", "load_target_model", (r"\bsd3_utils\.load_mmdit\(",))):
-        return "library/sd3_models.py"
-    if candidate.says(Evidence("{script}", "load_target_model", (r"train_util\.load_target_model\(args,",))):
-        return "library/original_unet.py"
-    return None
-
-
-@rule(
-    "block-swap-offload", Severity.ERROR,
-    "The script refuses to start: blocks are either swapped or checkpointed on the CPU.",
-    _EXTRA,
-    Evidence("{script}", "assert_extra_args", (
-        r"assert \(? ?args\.blocks_to_swap is None or args\.blocks_to_swap == 0 ?\)? or not "
-        r"args\.cpu_offload_checkpointing",
-    )),
-    options=("blocks_to_swap", "cpu_offload_checkpointing"),
-)  # fmt: skip
-def block_swap_offload(candidate: Candidate) -> Said | None:
-    """blocks_to_swap with cpu_offload_checkpointing."""
-    if not number(candidate.value("blocks_to_swap")) or not candidate.value("cpu_offload_checkpointing"):
-        return None
-    return Said("blocks_to_swap and cpu_offload_checkpointing are both set.", "Keep one of them.")
-
-
-@rule(
     "unsloth-offload", Severity.ERROR,
     "The script refuses to start: there is one way at a time to save the memory of activations.",
     "anima_train_network.py, assert_extra_args",
@@ -166,7 +103,7 @@ def unsloth_offload(candidate: Candidate) -> Said | None:
 @rule(
     "split-mode", Severity.WARNING,
     "split_mode is deprecated: it is ignored beside blocks_to_swap, and else stands for 18 blocks.",
-    _EXTRA,
+    "flux_train_network.py, assert_extra_args",
     Evidence("{script}", "assert_extra_args", (r"if args\.split_mode: .*?args\.blocks_to_swap is not None",)),
     options=("split_mode", "blocks_to_swap"),
 )  # fmt: skip
@@ -184,9 +121,6 @@ RULES: tuple[Rule, ...] = (
     attention_unused,
     attention_mode,
     attention_sage,
-    cpu_offload_unused,
-    cpu_offload_missing,
-    block_swap_offload,
     unsloth_offload,
     split_mode,
 )

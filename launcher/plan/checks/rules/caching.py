@@ -37,34 +37,34 @@ _PROCESSED_TOO = ("shuffle_caption", "caption_tag_dropout_rate", "token_warmup_s
 )  # fmt: skip
 def text_cache_shuffle(candidate: Candidate) -> Said | None:
     """Captions cannot be shuffled once their outputs are cached."""
-    return _refused(candidate, "shuffle_caption", "shuffle_caption")
+    return _refused(candidate, "shuffle_caption")
 
 
 @rule("text-cache-dropout", Severity.ERROR, _REFUSED, _DATASET, _REFUSES_DROPOUT, options=(_TEXT,))
 def text_cache_dropout(candidate: Candidate) -> Said | None:
     """Captions cannot be dropped once their outputs are cached, except where a script supports it."""
-    return _refused(candidate, "caption_dropout_rate", "caption_dropout_rate")
+    return _refused(candidate, "caption_dropout_rate")
 
 
 @rule("text-cache-tag-dropout", Severity.ERROR, _REFUSED, _DATASET, _REFUSES, options=(_TEXT,))
 def text_cache_tag_dropout(candidate: Candidate) -> Said | None:
     """Tags cannot be dropped once the outputs are cached."""
-    return _refused(candidate, "caption_tag_dropout_rate", "caption_tag_dropout_rate")
+    return _refused(candidate, "caption_tag_dropout_rate")
 
 
 @rule("text-cache-warmup", Severity.ERROR, _REFUSED, _DATASET, _REFUSES, options=(_TEXT,))
 def text_cache_warmup(candidate: Candidate) -> Said | None:
     """Captions cannot grow tag by tag once their outputs are cached."""
-    return _refused(candidate, "token_warmup_step", "token_warmup_step")
+    return _refused(candidate, "token_warmup_step")
 
 
-def _refused(candidate: Candidate, key: str, word: str) -> Said | None:
+def _refused(candidate: Candidate, key: str) -> Said | None:
     part = next(parts_with(candidate, key), None) if caches_text(candidate) else None
     named = Evidence("library/train_util.py", "is_text_encoder_output_cacheable", (rf"subset\.{key}\b",))
     if part is None or not candidate.says(named):
         return None
-    message = f"{word} is {part.params[key]!r}{part.place}, and the text encoder's outputs are cached."
-    return Said(message, f"Turn {word} off, or do not cache the text encoder's outputs.", _text_option(candidate))
+    message = f"{part.says(candidate, key)}, and text encoder outputs are cached."
+    return Said(message, f"Turn {key} off, or do not cache text encoder outputs.", _text_option(candidate))
 
 
 @rule(
@@ -86,7 +86,8 @@ def text_cache_caption(candidate: Candidate) -> Said | None:
     for part in parts_of(candidate):
         found = [key for key in keys if is_on(part.params.get(key))]
         if found:
-            message = f"{listed(found)} {are(found)} set{part.place}, and text encoder outputs are cached without."
+            place = part.at(candidate, found[0])
+            message = f"{listed(found)} {are(found)} set{place}, and text encoder outputs are cached without."
             return Said(message, "Write it into the caption files, or do not cache.", _text_option(candidate))
     return None
 
@@ -168,7 +169,7 @@ def _uncacheable(candidate: Candidate, key: str) -> Said | None:
     part = next(parts_with(candidate, key), None)
     if part is None or not caches_latents(candidate):
         return None
-    message = f"{key} is on{part.place}, and latents are cached."
+    message = f"{part.says(candidate, key)}, and latents are cached."
     return Said(message, f"Turn {key} off, or do not cache latents.", _latent_option(candidate))
 
 
@@ -184,7 +185,8 @@ def face_crop_unused(candidate: Candidate) -> Said | None:
     for part in parts_with(candidate, "face_crop_aug_range"):
         why = "latents are cached" if caches_latents(candidate) else "pictures go into buckets"
         if why == "latents are cached" or part.dataset.get("enable_bucket"):
-            return Said(f"face_crop_aug_range is set{part.place}, and {why}.", "Leave face_crop_aug_range out.")
+            message = f"{part.says(candidate, 'face_crop_aug_range')}, and {why}."
+            return Said(message, "Leave face_crop_aug_range out.")
     return None
 
 

@@ -33,23 +33,14 @@ def _is_split(part: Part) -> bool:
     return any(is_on(part.params.get(reason)) for reason in reasons)
 
 
-@rule("keep-tokens-unused", Severity.WARNING, _SPLIT, _PROCESS, _SPLITS, options=("keep_tokens", "shuffle_caption"))
-def keep_tokens_unused(candidate: Candidate) -> Said | None:
-    """keep_tokens where tags stay in place anyway."""
-    return _unsplit(candidate, "keep_tokens")
-
-
 @rule("keep-separator-unused", Severity.WARNING, _SPLIT, _PROCESS, _SPLITS, options=("keep_tokens_separator",))
 def keep_separator_unused(candidate: Candidate) -> Said | None:
     """keep_tokens_separator where tags stay in place: it even stays in the caption."""
-    return _unsplit(candidate, "keep_tokens_separator")
-
-
-def _unsplit(candidate: Candidate, key: str) -> Said | None:
+    key = "keep_tokens_separator"
     part = next((part for part in parts_with(candidate, key) if not _is_split(part)), None)
     if part is None:
         return None
-    message = f"{key} is {part.params[key]!r}{part.place}, and captions are not shuffled."
+    message = f"{part.says(candidate, key)}, and captions are not shuffled."
     return Said(message, f"Set shuffle_caption = true, or leave {key} out.", key)
 
 
@@ -66,7 +57,7 @@ def warmup_min_unused(candidate: Candidate) -> Said | None:
     for part in parts_with(candidate, "token_warmup_min"):
         value = part.params["token_warmup_min"]
         if known and value != known.default and not is_on(part.params.get("token_warmup_step")):
-            message = f"token_warmup_min is {value!r}{part.place}, and token_warmup_step is not set."
+            message = f"{part.says(candidate, 'token_warmup_min')}, and token_warmup_step is not set."
             return Said(message, "Set token_warmup_step.")
     return None
 
@@ -83,7 +74,7 @@ def caption_separator_unused(candidate: Candidate) -> Said | None:
         value = part.params["caption_separator"]
         used = _is_split(part) or is_on(part.params.get("secondary_separator"))
         if known and value not in (known.default, (known.default,), [known.default]) and not used:
-            message = f"caption_separator is {value!r}{part.place}, and captions are not shuffled."
+            message = f"{part.says(candidate, 'caption_separator')}, and captions are not shuffled."
             return Said(message, "Set shuffle_caption = true, or leave caption_separator out.")
     return None
 
@@ -102,11 +93,11 @@ def captions_all_dropped(candidate: Candidate) -> Said | None:
     """A dropout rate of 1, or a dropout in every epoch."""
     for part in parts_of(candidate):
         rate, epochs = (number(part.params.get(f"caption_dropout_{key}")) for key in ("rate", "every_n_epochs"))
-        if rate >= 1:
-            message = f"caption_dropout_rate is {rate:g}{part.place}: every caption is dropped."
+        if rate == 1:  # above 1 it is not even a rate: see dataset_blueprint.py
+            message = f"{part.says(candidate, 'caption_dropout_rate')}: every caption is dropped."
             return Said(message, "It is a share between 0 and 1.", "caption_dropout_rate")
         if epochs == 1:
-            message = f"caption_dropout_every_n_epochs is 1{part.place}: captions are dropped in every epoch."
+            message = f"{part.says(candidate, 'caption_dropout_every_n_epochs')}: every epoch's captions are dropped."
             return Said(message, "Leave it out, or write 2 or more.", "caption_dropout_every_n_epochs")
     return None
 
@@ -230,7 +221,6 @@ def clip_skip_unused(candidate: Candidate) -> Said | None:
 
 
 RULES: tuple[Rule, ...] = (
-    keep_tokens_unused,
     keep_separator_unused,
     warmup_min_unused,
     caption_separator_unused,

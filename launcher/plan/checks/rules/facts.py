@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from launcher.plan.blueprint import Kind
@@ -26,32 +26,37 @@ _FLOW = Evidence("{script}", "get_noise_scheduler", (r"FlowMatchEulerDiscreteSch
 
 @dataclass(frozen=True)
 class Part:
-    """A subset of the pictures with its dataset, every parameter decided. `where` is its place, if it has one."""
+    """A subset of the pictures with its dataset, every parameter decided.
+
+    `where` is its place, if it has one, and `places` those of parameters that are not left at their defaults.
+    """
 
     kind: Kind
     dataset: Mapping[str, Any]
     params: Mapping[str, Any]
     where: str | None = None
+    places: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def place(self) -> str:
-        """The place as the end of a message: " (config.toml:3)"; empty when the options alone say it."""
-        return f" ({self.where})" if self.where else ""
+    def at(self, candidate: Candidate, key: str) -> str:
+        """Where a parameter stands, as a part of a message: " (config.toml:3)"; empty when the option says it."""
+        place = self.places.get(key, self.where)
+        return f" ({place})" if place and place != candidate.where(key) else ""
+
+    def says(self, candidate: Candidate, key: str) -> str:
+        """A parameter with its value and place, as the head of a message: "shuffle_caption is on (config.toml:3)"."""
+        value = self.params.get(key)
+        return f"{key} is {'on' if value is True else repr(value)}{self.at(candidate, key)}"
 
 
 def parts_of(candidate: Candidate) -> tuple[Part, ...]:
-    """What the run trains on, subset by subset; nothing when that is not known.
-
-    A subset of no repeats is left out, as the trainer does (library/train_util.py, DreamBoothDataset).
-    """
+    """What the run trains on, subset by subset; nothing when that is not known."""
     if candidate.value("dataset_class"):
         return ()
     if candidate.blueprint:
         return tuple(
-            Part(dataset.kind, dataset.params, subset.params, subset.where or dataset.where)
+            Part(dataset.kind, dataset.params, subset.params, subset.where, {**dataset.places, **subset.places})
             for dataset in candidate.blueprint.datasets
             for subset in dataset.subsets
-            if number(subset.params.get("num_repeats", 1)) >= 1
         )
     if "dataset_config" in candidate.files or candidate.value("dataset_config"):
         return ()  # there is one, and it could not be understood

@@ -1,4 +1,4 @@
-"""Rules of what is trained: U-Net and text encoders, their learning rates, weights to start from."""
+"""Rules of what is trained: U-Net and text encoders, their learning rates, the dim."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from launcher.base.findings import Severity
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.rules.facts import are, differs, is_on, listed, those_set
+from launcher.plan.checks.rules.facts import are, is_on, listed, those_set
 from launcher.plan.checks.rules.rule import Rule, Said, rule
 from launcher.trainer.source_text import Evidence
 
@@ -146,51 +146,18 @@ def dim_from_weights_alone(candidate: Candidate) -> Said | None:
 
 
 @rule(
-    "dim-from-weights-dims", Severity.WARNING,
+    "dim-from-weights-alpha", Severity.WARNING,
     "With dim_from_weights the network is made after the weights, and these are not looked at.",
     _TRAIN, _FROM_WEIGHTS,
-    options=("dim_from_weights", "network_dim", "network_alpha"),
+    options=("dim_from_weights", "network_alpha"),
 )  # fmt: skip
-def dim_from_weights_dims(candidate: Candidate) -> Said | None:
-    """network_dim and its like with dim_from_weights."""
-    found = those_set(candidate, "network_dim", "network_alpha", "network_dropout")
+def dim_from_weights_alpha(candidate: Candidate) -> Said | None:
+    """network_alpha and network_dropout with dim_from_weights; network_dim is compared with the weights elsewhere."""
+    found = those_set(candidate, "network_alpha", "network_dropout")
     if not candidate.value("dim_from_weights") or not found:
         return None
     message = f"{listed(found)} {are(found)} set, and dim_from_weights too."
     return Said(message, "Leave one of them out.", found[0])
-
-
-_MERGED = _trained(
-    r"if args\.base_weights is not None:", r"len\(args\.base_weights_multiplier\) <= i: multiplier = 1\.0"
-)
-
-
-@rule(
-    "base-multiplier-unused", Severity.WARNING,
-    "A multiplier counts for base_weights only.",
-    _TRAIN, _MERGED,
-    options=("base_weights_multiplier", "base_weights"),
-)  # fmt: skip
-def base_multiplier_unused(candidate: Candidate) -> Said | None:
-    """base_weights_multiplier without base_weights."""
-    if not differs(candidate, "base_weights_multiplier") or candidate.value("base_weights"):
-        return None
-    return Said("base_weights_multiplier is set, and base_weights is not.", "Set base_weights, or leave it out.")
-
-
-@rule(
-    "base-multiplier-count", Severity.WARNING,
-    "Weights without a multiplier of their own are merged with 1.0, and multipliers that are left over are ignored.",
-    _TRAIN, _MERGED,
-    options=("base_weights_multiplier", "base_weights"),
-)  # fmt: skip
-def base_multiplier_count(candidate: Candidate) -> Said | None:
-    """Another number of multipliers than of base_weights."""
-    weights, multipliers = (_as_list(candidate.value(name)) for name in ("base_weights", "base_weights_multiplier"))
-    if not weights or not multipliers or len(weights) == len(multipliers):
-        return None
-    message = f"base_weights lists {len(weights)} files, and base_weights_multiplier {len(multipliers)} numbers."
-    return Said(message, "Write one number for each file.")
 
 
 RULES: tuple[Rule, ...] = (
@@ -200,7 +167,5 @@ RULES: tuple[Rule, ...] = (
     text_lr_count,
     weight_norms_unused,
     dim_from_weights_alone,
-    dim_from_weights_dims,
-    base_multiplier_unused,
-    base_multiplier_count,
+    dim_from_weights_alpha,
 )

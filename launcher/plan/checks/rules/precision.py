@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from launcher.base.findings import Severity
-from launcher.base.origin import Source
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.rules.facts import listed, trains_sdxl
 from launcher.plan.checks.rules.rule import Rule, Said, rule
-from launcher.plan.plan import Argument
 from launcher.trainer.source_text import Evidence
 
 _TRAIN = "train_network.py, train"
-_ACCELERATOR = "library/train_util.py, prepare_accelerator"
 
 
 def _trained(pattern: str) -> Evidence:
@@ -148,71 +145,6 @@ def bf16_recommended(candidate: Candidate) -> Said | None:
     return Said(f"{candidate.trainer.script} recommends bf16, not fp16.", 'Set mixed_precision = "bf16".')
 
 
-@rule(
-    "accelerate-precision", Severity.WARNING,
-    "The trainer gives its own mixed_precision to accelerate, which then goes by nothing else.",
-    _ACCELERATOR,
-    Evidence("library/train_util.py", "prepare_accelerator", (r"mixed_precision=args\.mixed_precision",)),
-    options=("mixed_precision",),
-)  # fmt: skip
-def accelerate_precision(candidate: Candidate) -> Said | None:
-    """accelerate's mixed_precision against the trainer's."""
-    written = _of_accelerate(candidate, "mixed_precision")
-    given = candidate.value("mixed_precision")
-    if written is None or given is None or str(written.value) == str(given):
-        return None
-    message = f"accelerate.mixed_precision is {written.value} ({written.origin}), and the trainer's own is {given}."
-    return Said(message, f'Set mixed_precision = "{written.value}" for the trainer, and leave accelerate\'s out.')
-
-
-@rule(
-    "accelerate-dynamo", Severity.WARNING,
-    "The trainer tells accelerate itself whether and how to compile, and it goes by nothing else.",
-    _ACCELERATOR,
-    Evidence("library/train_util.py", "prepare_accelerator", (
-        r"dynamo_backend = \"NO\" if args\.torch_compile:", r"dynamo_backend=dynamo_backend",
-    )),
-    options=("torch_compile", "dynamo_backend"),
-)  # fmt: skip
-def accelerate_dynamo(candidate: Candidate) -> Said | None:
-    """accelerate's dynamo_backend, which only the trainer's options can set."""
-    written = _of_accelerate(candidate, "dynamo_backend")
-    used = candidate.value("dynamo_backend") if candidate.value("torch_compile") else "no"
-    if written is None or str(written.value).lower() == str(used).lower():
-        return None
-    message = f"accelerate.dynamo_backend is {written.value} ({written.origin}), and the trainer compiles with {used}."
-    return Said(message, "Set torch_compile and dynamo_backend for the trainer, and leave accelerate's out.")
-
-
-def _of_accelerate(candidate: Candidate, name: str) -> Argument | None:
-    """A flag of `accelerate launch` that somebody wrote, under any of its spellings; not kl's own."""
-    return next(
-        (
-            argument
-            for argument in candidate.accelerate
-            if argument.name.replace("-", "_") == name and argument.origin.source is not Source.KL
-        ),
-        None,
-    )
-
-
-@rule(
-    "dynamo-backend-unused", Severity.WARNING,
-    "A backend compiles only when torch_compile is set.",
-    _ACCELERATOR,
-    Evidence("library/train_util.py", "prepare_accelerator", (r"if args\.torch_compile: dynamo_backend = ",)),
-    options=("dynamo_backend", "torch_compile"),
-)  # fmt: skip
-def dynamo_backend_unused(candidate: Candidate) -> Said | None:
-    """dynamo_backend without torch_compile."""
-    if not candidate.chosen("dynamo_backend") or candidate.value("torch_compile"):
-        return None
-    known = candidate.options.get("dynamo_backend")
-    if known and candidate.value("dynamo_backend") in (known.default, None):
-        return None
-    return Said("dynamo_backend is set, and torch_compile is not.", "Set torch_compile = true, or leave it out.")
-
-
 RULES: tuple[Rule, ...] = (
     full_fp16_precision,
     full_bf16_precision,
@@ -222,7 +154,4 @@ RULES: tuple[Rule, ...] = (
     no_half_vae_unused,
     sdxl_half_vae,
     bf16_recommended,
-    accelerate_precision,
-    accelerate_dynamo,
-    dynamo_backend_unused,
 )
