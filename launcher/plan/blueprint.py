@@ -7,7 +7,7 @@ defaults, each parameter from the nearest place that has it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -22,20 +22,29 @@ class Kind(str, Enum):
 
 @dataclass(frozen=True)
 class SubsetBlueprint:
-    """One folder or metadata file. `params` under sd-scripts' names: image_dir, num_repeats, caption_extension, …"""
+    """One folder or metadata file. `params` under sd-scripts' names: image_dir, num_repeats, caption_extension, …
+
+    Paths in it are absolute. `places` says where a parameter was written that is not left at its default.
+    """
 
     params: Mapping[str, Any]
     where: str | None
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class DatasetBlueprint:
-    """One dataset. `params` under sd-scripts' names: resolution as (width, height), batch_size, enable_bucket, …"""
+    """One dataset. `params` under sd-scripts' names: resolution as (width, height), batch_size, enable_bucket, …
+
+    `subsets` are those that the trainer uses: it passes over one with num_repeats below 1, and over a folder that
+    stands in the dataset a second time. `places` says where a parameter was written that is not left at its default.
+    """
 
     kind: Kind
     params: Mapping[str, Any]
     subsets: tuple[SubsetBlueprint, ...]
     where: str | None
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
