@@ -198,11 +198,11 @@ def _leaves_out(candidate: Candidate, weights: str) -> bool:
     pattern = rf"load_state_dict\( ?{weights}, (?:strict=)?False"
     source = candidate.source if found.root == candidate.source.root else SourceText(found.root)
     evidence = Evidence(found.file, "load_weights", (pattern,))
-    return bool(source.says(evidence))
+    return source.says(evidence)
 
 
 def _is_lycoris(candidate: Candidate) -> bool:
-    return candidate.value("network_module") == "lycoris.kohya"
+    return bool(candidate.value("network_module") == "lycoris.kohya")
 
 
 def _is_usual(candidate: Candidate, key: str) -> bool:
