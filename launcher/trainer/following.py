@@ -116,7 +116,8 @@ class Walker:
             case ast.Assert():
                 if expressions.truth(self.evaluate(node.test, names)) is False:
                     message = self.evaluate(node.msg, names) if node.msg else None
-                    raise Raised(Refusal("AssertionError", message if isinstance(message, str) else None))
+                    said = message if isinstance(message, str) else f"`{ast.unparse(node.test)}` does not hold"
+                    raise Raised(Refusal("AssertionError", said))
             case ast.Import() | ast.ImportFrom():
                 self._import(node, names)
             case ast.Try():

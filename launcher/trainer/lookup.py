@@ -254,13 +254,15 @@ def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
 
 
 def _same_as(text: str, name: str) -> str | None:
+    if name not in text:
+        return None
     found = re.search(rf"^{re.escape(name)}[ \t]*=[ \t]*([A-Za-z_]\w*)[ \t]*(?:#.*)?$", text, re.MULTILINE)
     return found[1] if found and found[1] not in ("None", "True", "False") else None
 
 
 def _value(text: str, name: str) -> str | None:
     """The right side of `name = …`, to its last closing bracket."""
-    found = re.search(rf"^[ \t]*{re.escape(name)}[ \t]*(?::[^=\n]+)?=[ \t]*", text, re.MULTILINE)
+    found = name in text and re.search(rf"^[ \t]*{re.escape(name)}[ \t]*(?::[^=\n]+)?=[ \t]*", text, re.MULTILINE)
     if not found:
         return None
     end = re.compile(r"\n(?![ \t)\]}#\n])").search(text, found.end())

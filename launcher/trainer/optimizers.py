@@ -19,6 +19,7 @@ from launcher.trainer.source_text import SourceText
 
 TRAIN_UTIL = "library/train_util.py"
 _MODULE = "library.train_util"
+_DEEPEST = 6  # constructors of base classes above one another
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def class_of(packages: Packages, made: Made) -> Definition | Absence:
 def refused_by_constructor(packages: Packages, made: Made) -> Refusal | None:
     """The exception that the constructor of the thing would raise for what it is given; None where none is sure."""
     found = class_of(packages, made)
-    if isinstance(found, Absence) or found.kind is not Kind.CLASS:
+    if isinstance(found, Absence):
         return None
     try:
         _construct(packages, found, list(made.positional), made.given, depth=0)
@@ -122,18 +123,26 @@ def refused_by_constructor(packages: Packages, made: Made) -> Refusal | None:
     return None
 
 
+def _owner(packages: Packages, found: Definition) -> tuple[Definition, ast.FunctionDef] | None:
+    if found.kind is Kind.FUNCTION:
+        node = signatures.parsed_function(found.text)
+        return (found, node) if node and not node.decorator_list else None
+    return signatures.find_method(packages, found, "__init__") if found.kind is Kind.CLASS else None
+
+
 def _construct(
     packages: Packages, found: Definition, positional: list[Any], keywords: dict[str, Any], depth: int
 ) -> None:
-    """Follow a constructor and those of its base classes. Raises Raised."""
-    owner = signatures.find_method(packages, found, "__init__") if depth < 6 else None
+    """Follow a function, or a constructor and those of its base classes. Raises Raised."""
+    owner = _owner(packages, found) if depth < _DEEPEST else None
     if owner is None:
         return
     where, node = owner
+    skip = 1 if where.kind is Kind.CLASS else 0
 
     def above(walker: Walker, more: list[Any], given: dict[str, Any]) -> None:
         base = next(signatures.bases_of(packages, where), None)
-        if isinstance(base, Definition) and not walker.doubt:
+        if isinstance(base, Definition) and base.name != "Optimizer" and not walker.doubt:
             _construct(packages, base, more, given, depth + 1)
 
     def name(word: str) -> Any:
@@ -146,7 +155,7 @@ def _construct(
         return Named(seen.module if seen.kind is Kind.MODULE else f"{seen.module}.{seen.name}")
 
     names = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
-    given = {**dict(zip(names[1:], positional, strict=False)), **keywords}
+    given = {**dict(zip(names[skip:], positional, strict=False)), **keywords}
     walk = follow(node, given, World(name, above=above))
     if walk.refusals:
         raise Raised(walk.refusals[0])

@@ -72,9 +72,12 @@ def signature_of_definition(packages: Packages, found: Definition, depth: int = 
 
 
 def find_method(
-    packages: Packages, found: Definition, name: str, depth: int = 0
+    packages: Packages, found: Definition, name: str, depth: int = 0, *, decorated: bool = False
 ) -> tuple[Definition, ast.FunctionDef] | None:
-    """A method and the class that defines it: the class itself or the first of its bases; None when it is unclear."""
+    """A method and the class that defines it: the class itself or the first of its bases; None when it is unclear.
+
+    `decorated`: decorators do not matter to the caller.
+    """
     head = class_head(found.text)
     if head is None or depth > _DEEPEST or not _is_usual(head):
         return None
@@ -83,14 +86,25 @@ def find_method(
     text = method_text(found.text, name)
     if text is not None:
         node = parsed_function(text)
-        return None if node is None or node.decorator_list else (found, node)
+        return None if node is None or (node.decorator_list and not decorated) else (found, node)
     for base in head.bases:
         written = ast.unparse(base.value if isinstance(base, ast.Subscript) else base)
         if written.rpartition(".")[2] in _PLAIN_BASES:
             continue
         above = base_of(packages, found, written)
-        return find_method(packages, above, name, depth + 1) if isinstance(above, Definition) else None
+        if not isinstance(above, Definition):
+            return None
+        return find_method(packages, above, name, depth + 1, decorated=decorated)
     return None
+
+
+def needed_by_method(packages: Packages, found: Definition, name: str) -> tuple[str, ...]:
+    """The parameters without a default of a class's method, without `self`."""
+    owner = find_method(packages, found, name, decorated=True) if found.kind is Kind.CLASS else None
+    if owner is None:
+        return ()
+    arguments = owner[1].args
+    return tuple(each.arg for each in arguments.args[1 : len(arguments.args) - len(arguments.defaults)])
 
 
 def bases_of(packages: Packages, found: Definition) -> Iterator[Found]:

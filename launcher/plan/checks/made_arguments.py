@@ -1,0 +1,165 @@
+"""The key=value items that are handed to an optimizer or a scheduler, against what it takes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from launcher.base.findings import Code, Finding
+from launcher.base.nearest import nearest
+from launcher.plan.checks.candidate import Candidate
+from launcher.plan.checks.trainer_arguments import in_words
+from launcher.plan.plan import Item
+from launcher.trainer.following_values import Made, Refusal, Walk
+from launcher.trainer.lookup import Absence
+from launcher.trainer.optimizers import refused_by_constructor
+from launcher.trainer.signatures import Signature, signature_of
+
+_BY_RATE = "lr"
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The option that holds the items, and the codes of what may be wrong with them."""
+
+    option: str
+    value: Code
+    key: Code
+    twice: Code
+    missing: Code
+    refused: Code
+    doubtful: Code
+
+
+def check_arguments(candidate: Candidate, made: Made, walk: Walk, codes: Codes, place: str | None) -> Iterator[Finding]:
+    """Items that cannot be read, are not taken, or are refused by the thing that is made."""
+    items = candidate.items(codes.option)
+    bad = set()
+    for refusal in walk.refusals:
+        item = _item_of(refusal, items)
+        if item:
+            bad.add(item.key)
+            yield _unreadable(codes, made, item, refusal)
+    signature = signature_of(candidate.packages, made.of.dotted)
+    if isinstance(signature, Absence):
+        return
+    for key, item in items.items():
+        finding = None if key in bad else _wrong_key(codes, made, signature, item)
+        if finding:
+            bad.add(key)
+            yield finding
+    yield from _left_out(codes, made, signature, place)
+    if bad:
+        return
+    refused = refused_by_constructor(candidate.packages, made)
+    if refused:
+        yield _by_constructor(candidate, codes, made, refused, place)
+        return
+    for key, item in items.items():
+        yield from _doubtful(codes, made, signature, key, item)
+
+
+def _item_of(refusal: Refusal, items: Mapping[str, Item]) -> Item | None:
+    return items.get(str(refusal.item).partition("=")[0]) if refusal.item is not None else None
+
+
+def _unreadable(codes: Codes, made: Made, item: Item, refusal: Refusal) -> Finding:
+    where = str(item.origin)
+    if refusal.exception == "TypeError" and refusal.item == item.key:
+        return _twice(codes, made, item)
+    if "=" in item.text:
+        message = f'{codes.option}: the value of {item.key} holds "=", and the trainer splits the item at every one.'
+        return codes.value.at(where, message)
+    message = f"{codes.option}: {item.key}={item.text} cannot be read: the trainer takes it for a Python literal."
+    return codes.value.at(where, message, _literal_hint(item))
+
+
+def _literal_hint(item: Item) -> str | None:
+    word = item.text.strip()
+    plain = {"true": "True", "false": "False", "none": "None", "null": "None"}.get(word.lower())
+    if plain:
+        in_spec = f" ({word.lower()} in TOML, without quotes)" if plain != "None" else ""
+        return f"Write {plain}{in_spec}."
+    if word.isidentifier():
+        return f"A text needs quotes of its own: \"'{word}'\"."
+    return None
+
+
+def _twice(codes: Codes, made: Made, item: Item) -> Finding:
+    hint = "Set learning_rate instead." if item.key == _BY_RATE else f"Remove {item.key}."
+    message = f"{codes.option}: the trainer gives {item.key} to {_name(made)} itself."
+    return codes.twice.at(str(item.origin), message, hint)
+
+
+def _wrong_key(codes: Codes, made: Made, signature: Signature, item: Item) -> Finding | None:
+    taken = [each.name for each in signature.parameters if each.by_position][: len(made.positional)]
+    if item.key in taken:
+        return _twice(codes, made, item)
+    if signature.get(item.key) or signature.open:
+        return None
+    free = [name for name in signature.keywords if name not in taken and name != _BY_RATE]
+    close = nearest(item.key, free)
+    hint = f"Did you mean {close}?" if close else f"It takes {', '.join(free)}." if free else f"Remove {item.key}."
+    said = "takes it and never reads it" if signature.swallows else "does not take it"
+    return codes.key.at(str(item.origin), f"{codes.option}: {item.key} is unknown: {_name(made)} {said}.", hint)
+
+
+def _left_out(codes: Codes, made: Made, signature: Signature, place: str | None) -> Iterator[Finding]:
+    positional = [each.name for each in signature.parameters if each.by_position][: len(made.positional)]
+    given = {*positional, *made.given}
+    missing = [each.name for each in signature.parameters if each.default is None and each.name not in given]
+    if missing and not signature.open:
+        message = f"{_name(made)} needs {' and '.join(missing)}, which nothing gives."
+        yield codes.missing.at(place, message, f"Set {codes.option}.{missing[0]}.")
+
+
+def _by_constructor(candidate: Candidate, codes: Codes, made: Made, refused: Refusal, place: str | None) -> Finding:
+    items = candidate.items(codes.option)
+    said = in_words(refused)
+    named = [item for key, item in items.items() if key.replace("_", " ") in said.replace("_", " ").lower()]
+    item = named[0] if named else next(iter(items.values()), None) if len(items) == 1 else None
+    if item is None and ("learning rate" in said.lower() or "`lr" in said or "lr:" in said):
+        place = candidate.where("learning_rate") or place
+    where = str(item.origin) if item else place
+    shown = f" {item.key}={item.text}" if item else " these values"
+    return codes.refused.at(where, f"{_name(made)} refuses{shown}: {said}.")
+
+
+def _doubtful(codes: Codes, made: Made, signature: Signature, key: str, item: Item) -> Iterator[Finding]:
+    parameter = signature.get(key)
+    usual = _literal(parameter.default) if parameter else None
+    given = made.given.get(key)
+    expected = _mismatch(usual, given)
+    if expected:
+        message = f"{codes.option}: {key} of {_name(made)} is {expected} by default, and {item.text} is none."
+        yield codes.doubtful.at(str(item.origin), message)
+
+
+def _mismatch(usual: Any, given: Any) -> str | None:
+    """What the value should most likely be; None where it fits, or where the default says too little."""
+    if isinstance(usual, bool):
+        return None if isinstance(given, bool) or given in (0, 1, None) or not _is_plain(given) else "True or False"
+    if isinstance(usual, (int, float)):
+        wrong = isinstance(given, (str, tuple, list, dict)) or given is True or given is False
+        return "a number" if wrong else None
+    if isinstance(usual, tuple) and len(usual) > 1:
+        fits = isinstance(given, (tuple, list)) and len(given) == len(usual)
+        return None if fits or given is None or not _is_plain(given) else f"a list of {len(usual)}"
+    return None
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (str, int, float, bool, tuple, list, dict))
+
+
+def _literal(text: str | None) -> Any:
+    try:
+        return ast.literal_eval(text) if text else None
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+
+
+def _name(made: Made) -> str:
+    return made.of.dotted.rpartition(".")[2]
