@@ -39,21 +39,16 @@ def sampling_functions(sources: Sources, script: str) -> list[Function]:
 
     Empty for a script that draws none, or in a way that cannot be followed.
     """
-    tree = sources.parse(script)
-    if isinstance(tree, str):
-        return []
     walk = _Walk(sources)
+    start = walk.start(script)
     module = walk.module(script)
-    if module is None:
-        return []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _called(node) == ENTRY:
-            # A method of the same name ends in such a call, in this script or in the one it inherits from.
-            start = walk.resolve(module, node.func)
-            if start:
-                walk.follow(*start)
-                return walk.found
-    return []
+    if start is None and module:
+        # A method of the same name may be inherited from another script.
+        others = [file for file in module.modules.values() if "/" not in file]
+        start = next((found for other in others if (found := walk.start(other))), None)
+    if start:
+        walk.follow(*start)
+    return walk.found
 
 
 class _Walk:
@@ -70,6 +65,14 @@ class _Walk:
             tree = self._sources.parse(file)
             self._modules[file] = None if isinstance(tree, str) else self._indexed(file, tree)
         return self._modules[file]
+
+    def start(self, script: str) -> tuple[str, str] | None:
+        """The file and the name of the function that a script calls to draw samples."""
+        tree, module = self._sources.parse(script), self.module(script)
+        if isinstance(tree, str) or module is None:
+            return None
+        calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == ENTRY)
+        return next((found for call in calls if (found := self.resolve(module, call.func))), None)
 
     def resolve(self, module: Module, called: ast.expr) -> tuple[str, str] | None:
         """The file and the name of the function that is called, where it is of the checkout."""

@@ -187,14 +187,14 @@ def _from_toml(text: str, label: str) -> PromptFile:
     findings = list(_outside(data, place))
     prompts = []
     for index, subset in enumerate(subsets[:MOST_PROMPTS]):
-        where = place("prompt", "subset", index)
+        header = place("prompt", "subset", index)
         here = {key: place("prompt", "subset", index, key) for key in subset}
         for key in subset:
             if key in common:
                 message = f"{key} stands both in [prompt] and in a subset."
                 findings.append(PROMPT_KEY_TWICE.at(here[key], message, "Write it in the subsets only."))
         places = {**{key: place("prompt", key) for key in common}, **here}
-        prompts.append(Prompt(where, {**common, **subset}, lines=places))
+        prompts.append(Prompt(header, {**common, **subset}, lines=places))
     return PromptFile(tuple(prompts), len(subsets), (*findings, *_about_count(len(subsets), label)))
 
 
