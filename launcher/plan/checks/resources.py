@@ -1,0 +1,245 @@
+"""What the run needs of this machine: room on the disk, GPUs, a port."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.base.findings import Code, Finding, Severity
+from launcher.base.origin import Source
+from launcher.plan.checks.candidate import Candidate
+from launcher.plan.checks.model_file import size_text
+from launcher.plan.checks.script_family import base_model, family_of
+from launcher.plan.outputs import expected_outputs, whole_number
+from launcher.plan.plan import Argument
+from launcher.plan.save_size import save_bytes, state_bytes
+
+DISK_FULL = Code(
+    "disk-full",
+    Severity.ERROR,
+    "The saves that stay need more room than the disk has. The trainer writes them as training goes on, and ends with "
+    "an error, or with a cut-off file, when it is full.",
+    "kl",
+)
+DISK_TIGHT = Code(
+    "disk-tight",
+    Severity.WARNING,
+    "The saves that stay take most of the room that is left. The size is an estimate, and samples, logs and cached "
+    "latents come on top.",
+    "kl",
+)
+KEEP_FEWER = Code(
+    "keep-fewer-saves",
+    Severity.ADVICE,
+    "A disk that fills in the night ends the training. Of many saves on the way only the last ones are looked at.",
+    "kl",
+)
+TOO_FEW_GPUS = Code(
+    "too-few-gpus",
+    Severity.ERROR,
+    "Each process takes a GPU of its own. The process without one fails at its start, and the others with it.",
+    "accelerate/state.py, PartialState",
+)
+PORT_TAKEN = Code(
+    "port-taken",
+    Severity.ERROR,
+    "Several processes find each other through one port. accelerate does not start while another program listens "
+    "on it.",
+    "accelerate/utils/launch.py, prepare_multi_gpu_env",
+)
+# The estimate may be some percent off, and other files come on top.
+_SURELY, _TIGHT, _MUCH = 1.05, 0.8, 0.3
+_OTHER_DEVICES = ("cpu", "use_cpu", "tpu", "use_xpu", "use_mps")
+_NVIDIA = Path("/proc/driver/nvidia/gpus")
+
+
+@dataclass(frozen=True)
+class Room:
+    """Bytes: what stays at the end, with the save that is there before an old one goes; and what the disk has left.
+
+    `saves` is how many saves on the way stay, of `each` bytes with their state.
+    """
+
+    needed: int
+    free: int
+    saves: int
+    each: int
+
+
+def check_resources(candidate: Candidate, steps: int | None) -> Iterator[Finding]:
+    """Room, GPUs and port. `steps` is how long it trains, None where epochs decide."""
+    yield from _check_room(candidate, steps)
+    yield from _check_gpus(candidate, _NVIDIA)
+    yield from _check_port(candidate)
+
+
+def free_port() -> int:
+    """A port of this machine that nothing listens on now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as opened:
+        opened.bind(("127.0.0.1", 0))
+        return int(opened.getsockname()[1])
+
+
+def room(candidate: Candidate, steps: int | None) -> Room | None:
+    """What the run's saves need and what there is; None where either cannot be told."""
+    family, model = family_of(candidate), base_model(candidate)
+    save = save_bytes(candidate, family, model)
+    free = _free(candidate.directory)
+    if save is None or free is None:
+        return None
+    kept = _kept(candidate, steps)
+    state = (state_bytes(candidate, family, model) or 0) if candidate.value("save_state") is True else 0
+    states = _kept_states(candidate, kept) if state else 0
+    last_state = state_bytes(candidate, family, model) if candidate.value("save_state_on_train_end") is True else state
+    goes_first = save + state if kept else 0  # a new save is written before an old one goes
+    needed = kept * save + states * state + save + (last_state or 0) + goes_first
+    return Room(needed, free, kept, save + state)
+
+
+def _check_room(candidate: Candidate, steps: int | None) -> Iterator[Finding]:
+    found = room(candidate, steps)
+    if found is None:
+        return
+    said = f"some {size_text(found.needed)} ({found.saves + 1} saves of {size_text(found.each)})"
+    left = f"{size_text(found.free)} {'is' if found.free < 1000 else 'are'} free for {candidate.directory}"
+    where = candidate.where("save_every_n_steps") or candidate.where("save_every_n_epochs")
+    hint = "Make room, or keep fewer saves: run.keep_last_saves." if found.saves > 1 else "Make room."
+    if found.needed > found.free * _SURELY:
+        yield DISK_FULL.at(where, f"The saves need {said}, and {left}.", hint)
+    elif found.needed > found.free * _TIGHT:
+        yield DISK_TIGHT.at(where, f"The saves need {said}, and {left}.", hint)
+    elif found.needed > found.free * _MUCH and found.saves > 1 and candidate.run.keep_last_saves is None:
+        yield KEEP_FEWER.at(where, f"The saves take {said} of the {size_text(found.free)} that are free.", hint)
+
+
+def _kept(candidate: Candidate, steps: int | None) -> int:
+    """How many saves on the way stay."""
+    if steps is not None:
+        return len(expected_outputs(candidate.name.text, candidate.resolved, steps).kept)
+    epochs, every = candidate.value("max_train_epochs"), candidate.value("save_every_n_epochs")
+    if not _is_count(epochs) or not _is_count(every):
+        return 0
+    number, last = (epochs - 1) // every, candidate.value("save_last_n_epochs")
+    return min(number, last) if _is_count(last) else int(number)
+
+
+def _kept_states(candidate: Candidate, kept: int) -> int:
+    """The states follow the models, unless they have a window of their own (library/train_util.py)."""
+    window = whole_number(candidate.resolved, "save_last_n_steps_state")
+    every = whole_number(candidate.resolved, "save_every_n_steps")
+    if window is not None and every:
+        return window // every + 1
+    last = whole_number(candidate.resolved, "save_last_n_epochs_state")
+    return kept if last is None else min(kept, last)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _free(directory: Path) -> int | None:
+    """Bytes free where the directory is, or will be."""
+    for folder in (directory, *directory.parents):
+        try:
+            return shutil.disk_usage(folder).free
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError):
+            return None
+    return None
+
+
+def _check_gpus(candidate: Candidate, listed: Path) -> Iterator[Finding]:
+    processes = _argument(candidate, "num_processes")
+    number = _whole(processes)
+    machines = _whole(_argument(candidate, "num_machines")) or 1
+    if any(_is_on(_argument(candidate, name)) for name in _OTHER_DEVICES) or machines > 1:
+        return
+    gpus = _gpus(listed)
+    ids = _argument(candidate, "gpu_ids")
+    chosen = _ids(ids)
+    if ids and chosen:
+        gone = [name for name in chosen if gpus is not None and name.isdecimal() and int(name) >= gpus]
+        if gone and gpus is not None:
+            message = f"gpu_ids names GPU {', '.join(gone)}, and this machine has {_gpu_count(gpus)}, counted from 0."
+            yield TOO_FEW_GPUS.at(str(ids.origin), message, "Correct gpu_ids.")
+            return
+        visible: int | None = len(chosen)
+    else:
+        visible = _visible(candidate, gpus)
+    if number and visible is not None and number > max(visible, 1):
+        message = f"num_processes is {number}, and this run sees {_gpu_count(visible)}."
+        where = str(processes.origin) if processes else None
+        yield TOO_FEW_GPUS.at(where, message, f"Set num_processes = {max(visible, 1)}.")
+
+
+def _visible(candidate: Candidate, gpus: int | None) -> int | None:
+    """How many GPUs the trainer will see at most; None where that is not known."""
+    said = candidate.environ.get("CUDA_VISIBLE_DEVICES")
+    if said is None:
+        return gpus
+    names = [name for name in said.split(",") if name.strip() not in ("", "-1")]
+    return len(names) if gpus is None else min(len(names), gpus)
+
+
+def _gpus(listed: Path) -> int | None:
+    """The GPUs of the machine, as NVIDIA's driver lists them; None without that driver."""
+    try:
+        return len(list(listed.iterdir())) or None
+    except OSError:
+        return None
+
+
+def _gpu_count(number: int) -> str:
+    return "no GPU" if number == 0 else "one GPU" if number == 1 else f"{number} GPUs"
+
+
+def _check_port(candidate: Candidate) -> Iterator[Finding]:
+    """A port that the user chose. kl's own was free a moment ago."""
+    argument = _argument(candidate, "main_process_port")
+    port = _whole(argument)
+    processes = _whole(_argument(candidate, "num_processes")) or 1
+    if not argument or not port or argument.origin.source is Source.KL or processes < 2:
+        return
+    if _whole(_argument(candidate, "machine_rank")):
+        return  # the port is the first machine's
+    if _is_taken(port):
+        message = f"Another program listens on port {port}."
+        yield PORT_TAKEN.at(str(argument.origin), message, f"Remove main_process_port, or set it to {free_port()}.")
+
+
+def _is_taken(port: int) -> bool:
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as opened:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            opened.bind(("127.0.0.1", port))
+    except OSError as error:
+        return error.errno == errno.EADDRINUSE
+    except OverflowError:
+        return False
+    return False
+
+
+def _argument(candidate: Candidate, name: str) -> Argument | None:
+    return next((argument for argument in candidate.accelerate if argument.name == name), None)
+
+
+def _whole(argument: Argument | None) -> int | None:
+    text = str(argument.value) if argument else ""
+    return int(text) if text.isdecimal() and len(text) < 10 else None
+
+
+def _is_on(argument: Argument | None) -> bool:
+    return argument is not None and argument.value not in (False, "false", "False")
+
+
+def _ids(argument: Argument | None) -> list[str]:
+    if argument is None or argument.value == "all":
+        return []
+    value = argument.value
+    names = value if isinstance(value, list) else str(value).split(",")
+    return [str(name).strip() for name in names if str(name).strip()]
