@@ -44,7 +44,7 @@ class Modules:
     def names(self, file: str) -> dict[str, Bound | None]:
         """What each name at the top of a file is bound to; None where that cannot be said."""
         if file not in self._names:
-            self._names[file] = bound = {}
+            bound = self._names.setdefault(file, {})
             tree = self.sources.parse(file)
             if isinstance(tree, ast.Module):
                 for statement in flat(tree.body):
@@ -114,7 +114,7 @@ class Modules:
             bound[statement.name] = statement
         elif isinstance(statement, ast.Assign):
             for target in statement.targets:
-                bound.update({name: None for name in _stored(target)})
+                bound.update(dict.fromkeys(_stored(target)))
                 if isinstance(target, ast.Name):
                     bound[target.id] = statement.value
         elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
@@ -126,7 +126,7 @@ class Modules:
         elif isinstance(statement, ast.ImportFrom):
             self._import_from(file, statement, bound)
         else:
-            bound.update({name: None for name in _stored(statement)})
+            bound.update(dict.fromkeys(_stored(statement)))
 
     def _import_from(self, file: str, statement: ast.ImportFrom, bound: dict[str, Bound | None]) -> None:
         dotted = base_of(file, statement)
