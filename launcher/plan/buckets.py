@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 
 Size = tuple[int, int]  # width, height in pixels
 
+OUTSIDE_LIMITS = "the resolution is not between min_bucket_reso and max_bucket_reso"
+BELOW_STEP = "min_bucket_reso is smaller than bucket_reso_steps"
 _MOST_RESOLUTIONS = 20_000  # more are a mistake: sd-scripts would take minutes to list them, too
 
 
@@ -81,8 +83,10 @@ def bucket_resolutions(rules: BucketRules) -> tuple[Size, ...]:
     """The resolutions that buckets may have without `bucket_no_upscale`, sorted. Raises NoBucketsError."""
     steps = rules.bucket_reso_steps
     smallest, largest = _limits(rules)
-    if smallest < (steps if rules.in_steps else 1) or (largest - smallest) // steps > _MOST_RESOLUTIONS:
-        raise NoBucketsError("no resolution can be made of min_bucket_reso, max_bucket_reso and bucket_reso_steps")
+    if smallest < (steps if rules.in_steps else 1):
+        raise NoBucketsError(BELOW_STEP)
+    if (largest - smallest) // steps > _MOST_RESOLUTIONS:
+        raise NoBucketsError("bucket_reso_steps is far too small for max_bucket_reso")
     width, height = rules.resolution
     area = (width // steps) * (height // steps) if rules.in_steps else width * height
     square = int(math.sqrt(area)) * steps if rules.in_steps else int(math.sqrt(area) // steps) * steps
@@ -105,7 +109,7 @@ def _limits(rules: BucketRules) -> Size:
     if rules.whole_steps:
         smallest, largest = smallest - smallest % steps, -(-largest // steps) * steps
     if smallest > min(rules.resolution) or largest < max(rules.resolution):
-        raise NoBucketsError("the resolution is not between min_bucket_reso and max_bucket_reso")
+        raise NoBucketsError(OUTSIDE_LIMITS)
     return smallest, largest
 
 

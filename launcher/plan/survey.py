@@ -12,7 +12,7 @@ from launcher.data.captions import Caption, candidates, read_caption, with_dot
 from launcher.data.folders import Folder, read_folder
 from launcher.data.picture_cache import look
 from launcher.data.picture_headers import Kind as PictureKind
-from launcher.data.pictures import PictureSize, Unreadable
+from launcher.data.pictures import Unreadable
 from launcher.plan.blueprint import Blueprint, DatasetBlueprint, Kind, SubsetBlueprint
 from launcher.plan.buckets import (
     BucketRules,
@@ -85,38 +85,24 @@ def as_int(value: Any, default: int) -> int:
 
 def _dataset(blueprint: DatasetBlueprint, rules: SurveyRules, progress: Progress | None) -> DatasetSurvey:
     subsets: list[SubsetSurvey] = []
-    seen: set[Any] = set()
     split = blueprint.params.get("validation_split")
     split = float(split) if isinstance(split, (int, float)) and blueprint.kind is not Kind.FINETUNING else 0.0
     seed = blueprint.params.get("validation_seed")
     for each in blueprint.subsets:
-        found = _subset(each, blueprint.kind, rules, progress, is_known=_identity(each, blueprint.kind) in seen)
+        found = _subset(each, blueprint.kind, rules, progress)
         if not found.ignored and split > 0 and not found.is_reg:
             part = training_part(len(found.pictures), split, seed if isinstance(seed, int) else None)
             found = replace(found, trained=tuple(found.pictures[place] for place in part))
-        if not found.ignored or found.ignored is Ignored.DUPLICATE:
-            seen.add(_identity(each, blueprint.kind))
         subsets.append(found)
     return _in_buckets(blueprint, subsets, rules, exact=not (split > 0 and not isinstance(seed, int)))
 
 
-def _identity(subset: SubsetBlueprint, kind: Kind) -> Any:
-    """What makes two subsets of a dataset the same for the trainer: the second is left out."""
-    if kind is Kind.FINETUNING:
-        return subset.params.get("metadata_file")
-    return subset.params.get("image_dir")
-
-
-def _subset(
-    blueprint: SubsetBlueprint, kind: Kind, rules: SurveyRules, progress: Progress | None, *, is_known: bool
-) -> SubsetSurvey:
+def _subset(blueprint: SubsetBlueprint, kind: Kind, rules: SurveyRules, progress: Progress | None) -> SubsetSurvey:
     params = blueprint.params
     repeats = as_int(params.get("num_repeats"), 1)
     directory = params.get("image_dir")
     folder = read_folder(directory) if isinstance(directory, str) else None
     empty = SubsetSurvey(blueprint, folder, repeats=repeats, is_reg=bool(params.get("is_reg")))
-    if repeats < 1 or is_known:
-        return replace(empty, ignored=Ignored.REPEATS if repeats < 1 else Ignored.DUPLICATE)
     if kind is Kind.FINETUNING:
         found = metadata_pictures(blueprint, rules, progress)
         ignored = Ignored.NO_PICTURES if not found.pictures and not found.problem else None
@@ -139,9 +125,7 @@ def _subset(
     return replace(empty, pictures=listed, trained=listed, ignored=ignored)
 
 
-def _in_folder(
-    folder: Folder, params: Any, rules: SurveyRules, progress: Progress | None
-) -> tuple[Picture, ...]:
+def _in_folder(folder: Folder, params: Any, rules: SurveyRules, progress: Progress | None) -> tuple[Picture, ...]:
     """The pictures of a folder with their captions."""
     names = folder.pictures(rules.extensions)
     extension = with_dot(str(params.get("caption_extension") or ""))
@@ -241,6 +225,3 @@ def _size(picture: Picture, rules: SurveyRules) -> Size | None:
         return None
     less = rules.webp_one_less and size.kind is PictureKind.WEBP_EXTENDED
     return (size.width - 1, size.height - 1) if less else (size.width, size.height)
-
-
-__all__ = ["PictureSize", "Progress", "as_int", "length_of", "survey", "survey_of", "tags_of"]

@@ -17,8 +17,6 @@ from launcher.plan.buckets import BucketTable, Place, Size
 class Ignored(Enum):
     """Why the trainer leaves a subset out, with no more than a warning in its log."""
 
-    REPEATS = "num_repeats is below 1"
-    DUPLICATE = "another subset has the same folder"
     NO_FOLDER = "its folder is not there"
     NO_PICTURES = "there is no picture in it"
 

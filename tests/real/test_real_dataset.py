@@ -127,7 +127,9 @@ def _configs(folder: Path) -> dict[str, dict[str, Any]]:
             {"image_dir": "reg", "is_reg": True},
         ),
         "controlnet": _config(folder, BUCKETS, {"image_dir": "control", "conditioning_data_dir": "hints"}),
-        "fine tuning": _config(folder, BUCKETS, {"image_dir": "", "metadata_file": "metadata.json", "caption_separator": ","}),
+        "fine tuning": _config(
+            folder, BUCKETS, {"image_dir": "", "metadata_file": "metadata.json", "caption_separator": ","}
+        ),
     }  # fmt: skip
 
 
@@ -163,7 +165,10 @@ def _blueprint(config: dict[str, Any]) -> Blueprint:
             kind = Kind.FINETUNING
         size = dataset["resolution"]
         params = {**DATASET, **dataset, "resolution": (size, size) if isinstance(size, int) else tuple(size)}
-        subsets = tuple(SubsetBlueprint({**SUBSET, **subset}, "fox.toml:1") for subset in given)
+        # Those that the trainer passes over are none of the blueprint's.
+        first = {subset.get("metadata_file") or subset["image_dir"]: subset for subset in reversed(given)}
+        used = [subset for subset in given if subset in first.values() and subset.get("num_repeats", 1) > 0]
+        subsets = tuple(SubsetBlueprint({**SUBSET, **subset}, "fox.toml:1") for subset in used)
         datasets.append(DatasetBlueprint(kind, params, subsets, "fox.toml:1"))
     return Blueprint(tuple(datasets))
 
