@@ -53,29 +53,31 @@ def _wandb_missing(candidate: Candidate) -> Said | None:
 )
 def _wandb_key(candidate: Candidate) -> Said | None:
     environ = candidate.environ
-    if not _wandb(candidate) or candidate.chosen("log_tracker_config") or candidate.value("debug_dataset"):
-        return None
+    if not _wandb(candidate) or candidate.chosen("log_tracker_config"):
+        return None  # the file may say how to do without
+    if candidate.packages.known and not candidate.packages.find("wandb"):
+        return None  # a finding of its own
     if any(environ.get(name) for name in _OTHER_WAYS) or environ.get("WANDB_MODE", "").lower() in _WITHOUT_ACCOUNT:
         return None
     home = environ.get("HOME")
-    if not home or _logged_in(environ, Path(home)):
+    if not home or _logged_in(environ, Path(home), candidate.trainer.checkout):
         return None
     message = f"log_with = {candidate.value('log_with')!r} needs a key of Weights & Biases, and there is none."
     return Said(message, "Set WANDB_API_KEY in the environment, or WANDB_MODE=offline to keep the curves here.")
 
 
-def _logged_in(environ: Mapping[str, str], home: Path) -> bool:
+def _logged_in(environ: Mapping[str, str], home: Path, checkout: Path) -> bool:
     """Whether `wandb login` left a key, or settings that need none, where wandb looks for them."""
     host = urlsplit(environ.get("WANDB_BASE_URL", "")).hostname or "wandb"
     netrc = environ.get("NETRC")
     for path in [Path(netrc)] if netrc else [home / ".netrc", home / "_netrc"]:
         text = _text(path)
-        if text is None and path.exists():
+        if text is None and _exists(path):
             return True  # whatever it holds
         if text and (host in text or "default" in text.split()):
             return True
-    folder = Path(environ.get("WANDB_CONFIG_DIR") or home / ".config" / "wandb")
-    settings = _text(folder / "settings") or ""
+    folders = [Path(environ.get("WANDB_CONFIG_DIR") or home / ".config" / "wandb"), checkout / "wandb"]
+    settings = "".join(_text(folder / "settings") or "" for folder in folders)
     return "api_key" in settings or "mode" in settings
 
 
@@ -186,11 +188,18 @@ def _tables(path: Path) -> Mapping[str, object] | str:
     """The tables of a TOML file as the trainer reads it, with `toml`; else what is wrong with it."""
     text = _text(path)
     if text is None:
-        return "is no text file of at most 1 MiB"
+        return "is no text file of at most 1 MiB" if _exists(path) else "is not there"
     try:
         return toml.loads(text)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         return f"cannot be read as TOML: {(str(error).splitlines() or ['it is none'])[0].rstrip('.')}"
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return True
 
 
 def _text(path: Path) -> str | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from launcher.base.findings import Severity
 from launcher.base.origin import Source
-from launcher.base.settings import Value
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.rules.loop import loop_file, loop_says, whole
 from launcher.plan.checks.rules.rule import Rule, Said, rule
+from launcher.plan.plan import Argument
 from launcher.trainer.source_text import Evidence
 
 _LOOP = "train_network.py, train"
@@ -79,11 +79,11 @@ def _workers(candidate: Candidate) -> Said | None:
     options=("mixed_precision",),
 )
 def _accelerate_precision(candidate: Candidate) -> Said | None:
-    written, own = _by_user(candidate, "mixed_precision"), candidate.value("mixed_precision")
-    if written is None or not isinstance(own, str) or written == own:
+    flag, own = _by_user(candidate, "mixed_precision"), candidate.value("mixed_precision")
+    if flag is None or not isinstance(own, str) or flag.value == own:
         return None
-    message = f"accelerate.mixed_precision = {written!r} has no effect: the trainer's mixed_precision is {own!r}."
-    return Said(message, f"Set mixed_precision = {written!r} among the trainer's options, if that is meant.")
+    message = f"accelerate.mixed_precision = {flag.value!r} ({flag.origin}) has no effect: the trainer's is {own!r}."
+    return Said(message, f"Set mixed_precision = {flag.value!r} among the trainer's options, if that is meant.")
 
 
 @rule(
@@ -95,11 +95,11 @@ def _accelerate_precision(candidate: Candidate) -> Said | None:
     options=("torch_compile", "dynamo_backend"),
 )
 def _accelerate_dynamo(candidate: Candidate) -> Said | None:
-    written = _by_user(candidate, "dynamo_backend")
+    flag = _by_user(candidate, "dynamo_backend")
     own = candidate.value("dynamo_backend") if candidate.value("torch_compile") else "no"
-    if not isinstance(written, str) or written.lower() == str(own).lower():
+    if flag is None or str(flag.value).lower() == str(own).lower():
         return None
-    message = f"accelerate.dynamo_backend = {written!r} has no effect: the trainer sets {own!r}."
+    message = f"accelerate.dynamo_backend = {flag.value!r} ({flag.origin}) has no effect: the trainer sets {own!r}."
     return Said(message, "torch_compile = true and dynamo_backend among the trainer's options turn it on.")
 
 
@@ -128,8 +128,7 @@ def _dynamo_backend(candidate: Candidate) -> Said | None:
 def _one_process(candidate: Candidate) -> Said | None:
     options = ("ddp_timeout", "ddp_gradient_as_bucket_view", "ddp_static_graph")
     given = next((option for option in options if candidate.chosen(option) and candidate.value(option)), None)
-    counts = [str(_flag(candidate, name)) for name in ("num_processes", "num_machines")]
-    if given is None or counts != ["1", "1"] or "WORLD_SIZE" in candidate.environ:
+    if given is None or not _one_alone(candidate) or "WORLD_SIZE" in candidate.environ:
         return None
     return Said(f"{given} has no effect: one process trains.", "accelerate.num_processes says how many.", given)
 
@@ -255,30 +254,31 @@ def _swap_and_offload(candidate: Candidate) -> Said | None:
     return Said(message, "Keep one of them.", "blocks_to_swap")
 
 
-def _flag(candidate: Candidate, name: str) -> Value:
-    """The value of a flag of accelerate launch; None where it is not given."""
-    return next((flag.value for flag in candidate.accelerate if flag.name.replace("-", "_") == name), None)
+def _flag(candidate: Candidate, name: str) -> Argument | None:
+    """A flag of accelerate launch; None where it is not given."""
+    return next((flag for flag in candidate.accelerate if flag.name.replace("-", "_") == name), None)
 
 
-def _by_user(candidate: Candidate, name: str) -> Value:
+def _by_user(candidate: Candidate, name: str) -> Argument | None:
     """The same, where the user and not kl gave it."""
-    return next(
-        (
-            flag.value
-            for flag in candidate.accelerate
-            if flag.name.replace("-", "_") == name and flag.origin.source is not Source.KL
-        ),
-        None,
-    )
+    flag = _flag(candidate, name)
+    return None if flag is None or flag.origin.source is Source.KL else flag
 
 
 def _has_any(candidate: Candidate, names: tuple[str, ...]) -> bool:
-    return any(_flag(candidate, name) for name in names)
+    flags = [_flag(candidate, name) for name in names]
+    return any(flag.value for flag in flags if flag)
+
+
+def _one_alone(candidate: Candidate) -> bool:
+    """Whether one process on one machine is sure to be started."""
+    flags = [_flag(candidate, name) for name in ("num_processes", "num_machines")]
+    return all(flag is not None and str(flag.value) == "1" for flag in flags)
 
 
 def _kls_configuration(candidate: Candidate) -> bool:
     """Whether accelerate reads kl's neutral configuration; of the user's own nothing is known."""
-    return any(flag.name == "config_file" and flag.origin.source is Source.KL for flag in candidate.accelerate)
+    return _flag(candidate, "config_file") is not None and _by_user(candidate, "config_file") is None
 
 
 RULES: tuple[Rule, ...] = (

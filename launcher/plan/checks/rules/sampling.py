@@ -88,17 +88,19 @@ def _every_both(candidate: Candidate) -> Said | None:
 @rule(
     "sample-every",
     Severity.ERROR,
-    "The trainer divides by it and fails with 0; since v0.8 it leaves out samples at 0 and less, with a warning.",
+    "The trainer divides by it and fails with 0; later releases pass over 0 and less, with a warning.",
     f"library/train_util.py, verify_training_args; {_SAMPLES}",
     options=_EVERY,
 )
 def _every(candidate: Candidate) -> Said | None:
-    option = next((name for name in _EVERY if (whole(candidate, name) or 1) <= 0 or whole(candidate, name) == 0), None)
-    if option is None:
+    steps, epochs = (whole(candidate, option) for option in _EVERY)
+    # Where epochs are given, steps are not looked at.
+    option, number = ("sample_every_n_steps", steps) if epochs is None else ("sample_every_n_epochs", epochs)
+    if number is None or number > 0:
         return None
-    number, hint = whole(candidate, option), "Leave it out to make no samples."
+    hint = "Leave it out to make no samples."
     if candidate.says(_DISABLED):
-        return Said(f"{option} = {number} makes no samples.", hint, option, Severity.WARNING)
+        return Said(f"{option} = {number} is passed over.", hint, option, Severity.WARNING)
     if number != 0 or not sampler_says(candidate, rf"% args\.{option} != 0"):
         return None
     return Said(f"{option} = 0 makes the trainer fail with a division by zero.", hint, option)

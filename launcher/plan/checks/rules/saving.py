@@ -57,7 +57,7 @@ def _every_steps(candidate: Candidate) -> Said | None:
     hint = "Leave it out to save only the final model."
     if every == 0:
         return Said("save_every_n_steps = 0 makes the trainer fail with a division by zero at the first step.", hint)
-    return Said(f"save_every_n_steps = {every} saves every {_steps(-every)}.", hint, severity=Severity.WARNING)
+    return Said(f"save_every_n_steps = {every} saves {_each(-every, 'step')}.", hint, severity=Severity.WARNING)
 
 
 @rule(
@@ -77,7 +77,7 @@ def _every_epochs(candidate: Candidate) -> Said | None:
     if every == 0:
         said = "save_every_n_epochs = 0 makes the trainer fail with a division by zero at the end of the first epoch."
         return Said(said, hint)
-    return Said(f"save_every_n_epochs = {every} saves every {_epochs(-every)}.", hint, severity=Severity.WARNING)
+    return Said(f"save_every_n_epochs = {every} saves {_each(-every, 'epoch')}.", hint, severity=Severity.WARNING)
 
 
 @rule(
@@ -92,7 +92,7 @@ def _steps_too_late(candidate: Candidate) -> Said | None:
     every, steps = whole(candidate, "save_every_n_steps"), steps_of_run(candidate)
     if every is None or steps is None or not 0 < steps < every or not loop_says(candidate, _EVERY_STEPS):
         return None
-    message = f"save_every_n_steps = {every} is more than the {_steps(steps)} of this run: nothing is saved on the way."
+    message = f"save_every_n_steps = {every} is more than the {_count(steps, 'step')} of this run: nothing is saved on the way."
     return Said(message, "Save more often, or leave it out.")
 
 
@@ -109,7 +109,7 @@ def _epochs_too_late(candidate: Candidate) -> Said | None:
         return None
     if not _saves_at_epochs(candidate):
         return None
-    message = f"save_every_n_epochs = {every} saves nothing on the way: the run has {_epochs(epochs)}."
+    message = f"save_every_n_epochs = {every} saves nothing on the way: the run has {_count(epochs, 'epoch')}."
     return Said(message, "Save more often, or leave it out.")
 
 
@@ -268,12 +268,12 @@ def _no_metadata(candidate: Candidate) -> Said | None:
     return Said("no_metadata: the model will not tell how it was made.", "Leave it out to find out later.")
 
 
-def _steps(number: int) -> str:
-    return "step" if number == 1 else f"{number} steps"
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _epochs(number: int) -> str:
-    return "epoch" if number == 1 else f"{number} epochs"
+def _each(number: int, what: str) -> str:
+    return f"every {what}" if number == 1 else f"every {number} {what}s"
 
 
 RULES: tuple[Rule, ...] = (
