@@ -1,0 +1,127 @@
+"""Rules of networks and buckets: each speaks about its mistake, and neither about sound specs nor elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rules_bed import TRAIN_UTIL, Case, blueprint_of, check_case, check_every_rule_has_a_case, findings, function
+
+from launcher.plan.checks.rules import buckets, network
+
+TRAIN = function(
+    "train",
+    "if args.dim_from_weights:",
+    "    network, _ = network_module.create_network_from_weights(1, args.network_weights)",
+    'if args.scale_weight_norms and not hasattr(network, "apply_max_norm_regularization"):',
+    "    args.scale_weight_norms = False",
+    "network.apply_to(text_encoder, unet, train_text_encoder, train_unet)",
+    'support_multiple_lrs = hasattr(network, "prepare_optimizer_params_with_multiple_te_lrs")',
+    "text_encoder_lr = args.text_encoder_lr[0]",
+)
+LORA = function("create_network", "return 1")
+TRAINED = {"train_network.py": TRAIN, "networks/lora.py": LORA}
+UNET, TEXT = "network_train_unet_only = true\n", "network_train_text_encoder_only = true\n"
+OWN = 'network_module = "mine.net"\n'
+WRAPPED = {
+    "mine/__init__.py": "",
+    "mine/net.py": "from .wrapper import Network\n",
+    "mine/wrapper.py": "import torch\nclass Network:\n    def apply_max_norm_regularization(self): ...\n"
+    "    def prepare_optimizer_params_with_multiple_te_lrs(self): ...\n",
+}
+
+NETWORK = (
+    Case("trains-nothing", f"{UNET}{TEXT}", TRAINED, (UNET, TEXT)),
+    Case(
+        "text-lr-unused", f"{UNET}text_encoder_lr = 5e-5\n", TRAINED,
+        ("text_encoder_lr = 5e-5\n", UNET, f"{UNET}text_encoder_lr = 0\n", f"{UNET}text_encoder_lr = [0, 0]\n"),
+    ),
+    Case("unet-lr-unused", f"{TEXT}unet_lr = 1e-4\n", TRAINED, ("unet_lr = 1e-4\n", TEXT)),
+    Case(
+        "text-lr-count", "text_encoder_lr = [5e-5, 1e-5]\n", TRAINED,
+        (
+            "text_encoder_lr = [5e-5]\n", "text_encoder_lr = [5e-5, 5e-5]\n", f"{OWN}text_encoder_lr = [5e-5, 1e-5]\n",
+            'network_module = "nowhere.net"\ntext_encoder_lr = [5e-5, 1e-5]\n',
+        ),
+        packages=WRAPPED, words=("2 rates", "networks.lora"),
+    ),
+    Case(
+        "weight-norms-unused", "scale_weight_norms = 1.0\n", TRAINED,
+        ("", f"{OWN}scale_weight_norms = 1.0\n", 'network_module = "nowhere.net"\nscale_weight_norms = 1.0\n'),
+        packages=WRAPPED, words=("networks.lora",),
+    ),
+    Case(
+        "dim-from-weights-alone", "dim_from_weights = true\n", TRAINED,
+        ('dim_from_weights = true\nnetwork_weights = "a.safetensors"\n',),
+    ),
+    Case(
+        "dim-from-weights-alpha",
+        'dim_from_weights = true\nnetwork_weights = "a.safetensors"\nnetwork_alpha = 8\n', TRAINED,
+        ('dim_from_weights = true\nnetwork_weights = "a.safetensors"\nnetwork_alpha = 1\n', "network_alpha = 8\n"),
+    ),
+)  # fmt: skip
+
+BUCKETS = {
+    TRAIN_UTIL: function(
+        "make_buckets", "if self.enable_bucket:", '    warn("min and max are ignored if bucket_no_upscale is set")'
+    )
+}
+FREE = "enable_bucket = true\nbucket_no_upscale = true\n"
+
+BUCKET_CASES = (
+    Case(
+        "bucket-settings-unused", "min_bucket_reso = 320\nbucket_no_upscale = true\n", BUCKETS,
+        ("min_bucket_reso = 320\nenable_bucket = true\n", "min_bucket_reso = 256\n"),
+        words=("min_bucket_reso and bucket_no_upscale are set",),
+    ),
+    Case(
+        "bucket-limits-unused", f'{FREE}max_bucket_reso = 2048\nresolution = "1024"\n', BUCKETS,
+        (
+            f'{FREE}resolution = "1024"\n', 'enable_bucket = true\nmax_bucket_reso = 2048\nresolution = "1024"\n',
+            f'{FREE}max_bucket_reso = 2048\nresolution = "1024,1536"\n', f"{FREE}max_bucket_reso = 2048\n",
+        ),
+    ),
+)  # fmt: skip
+ALL = (*network.RULES, *buckets.RULES)
+
+
+@pytest.mark.parametrize("case", (*NETWORK, *BUCKET_CASES), ids=str)
+def test_each_rule_both_ways(tmp_path: Path, case: Case) -> None:
+    check_case(tmp_path, ALL, case)
+
+
+def test_every_rule_is_tested() -> None:
+    check_every_rule_has_a_case(network.RULES, NETWORK)
+    check_every_rule_has_a_case(buckets.RULES, BUCKET_CASES)
+
+
+def test_a_network_whose_package_is_too_large_to_follow_is_left_alone(tmp_path: Path) -> None:
+    parts = [f"part{index}" for index in range(40)]
+    packages = {"big/__init__.py": "", "big/net.py": "".join(f"from .{part} import x\n" for part in parts)}
+    packages |= {f"big/{part}.py": "" for part in parts}
+    case = Case("", "", TRAINED, packages=packages)
+    text = 'network_module = "big.net"\nscale_weight_norms = 1.0\n'
+    assert findings(tmp_path, network.RULES, case, text) == []
+
+
+def test_modules_that_import_each_other_are_followed_once(tmp_path: Path) -> None:
+    packages = {"loop/__init__.py": "", "loop/net.py": "from .a import x\n", "loop/a.py": "from .net import y\n"}
+    case = Case("", "", TRAINED, packages=packages)
+    (found,) = findings(tmp_path, network.RULES, case, 'network_module = "loop.net"\nscale_weight_norms = 1.0\n')
+    assert found.code == "weight-norms-unused"
+
+
+def test_one_dataset_with_buckets_is_what_the_settings_are_for(tmp_path: Path) -> None:
+    case = Case("", "", BUCKETS)
+    plain = blueprint_of({}, enable_bucket=False, min_bucket_reso=320)
+    bucketed = blueprint_of({}, enable_bucket=True, min_bucket_reso=320, resolution=(512, 512))
+    (found,) = findings(tmp_path, buckets.RULES, case, "", blueprint=plain)
+    assert "config.toml:3" in found.message
+    both = type(plain)((*plain.datasets, *bucketed.datasets))
+    assert findings(tmp_path, buckets.RULES, case, "", blueprint=both) == []
+
+
+@pytest.mark.parametrize("resolution", ["", "a", "512,", "1,2,3", "-1", "9" * 400, "٣"])
+def test_an_odd_resolution_is_no_reason_to_fail(tmp_path: Path, resolution: str) -> None:
+    text = f'{FREE}max_bucket_reso = 2048\nresolution = "{resolution}"\n'
+    assert findings(tmp_path, buckets.RULES, Case("", "", BUCKETS), text) == []
