@@ -104,8 +104,9 @@ def _check_room(candidate: Candidate, steps: int | None) -> Iterator[Finding]:
     found = room(candidate, steps)
     if found is None:
         return
-    said = f"some {size_text(found.needed)} ({found.saves + 1} saves of {size_text(found.each)})"
-    left = f"{size_text(found.free)} {'is' if found.free < 1000 else 'are'} free for {candidate.directory}"
+    number = "one save" if not found.saves else f"{found.saves + 1} saves"
+    said = f"some {size_text(found.needed)} ({number} of {size_text(found.each)})"
+    left = f"{size_text(found.free)} are free for {candidate.directory}"
     where = candidate.where("save_every_n_steps") or candidate.where("save_every_n_epochs")
     hint = "Make room, or keep fewer saves: run.keep_last_saves." if found.saves > 1 else "Make room."
     if found.needed > found.free * _SURELY:
