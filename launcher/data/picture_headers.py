@@ -90,7 +90,7 @@ def _is_text(head: bytes) -> bool:
         text = head[:512].decode("utf-8", "strict" if len(head) < 512 else "ignore")
     except UnicodeDecodeError:
         return False
-    return "\0" not in text and sum(char.isprintable() or char.isspace() for char in text) >= len(head[:512]) * 0.9
+    return "\0" not in text and sum(char.isprintable() or char.isspace() for char in text) >= len(text) * 0.9
 
 
 def read_size(kind: Kind, content: Bytes) -> Found:

@@ -156,7 +156,10 @@ def _in_folder(folder: Folder, params: Any, rules: SurveyRules, progress: Progre
 
 def _caption_name(folder: Folder, name: str, extension: str) -> str | None:
     """The name of a picture's caption file in its own folder."""
-    for path in candidates(folder.join(name), extension):
+    plain = os.path.splitext(name)[0] + extension  # noqa: PTH122 - as the trainer cuts
+    if plain in folder.files:
+        return plain
+    for path in candidates(folder.join(name), extension)[1:]:
         head, tail = os.path.split(path)
         if tail in folder.files and folder.join(tail) == os.path.join(head, tail):  # noqa: PTH118 - texts
             return tail
