@@ -18,7 +18,7 @@ SPEAKS = [
     ("save-every-steps", "save_every_n_steps = -1", W, "saves every step"),
     ("save-every-epochs", "save_every_n_epochs = 0", E, "division by zero"),
     ("save-every-epochs", "save_every_n_epochs = -2", W, "every 2 epochs"),
-    ("save-steps-too-late", "save_every_n_steps = 101", W, "the 100 steps of this run"),
+    ("save-steps-too-late", "save_every_n_steps = 101", W, "the run has 100 steps"),
     ("save-epochs-too-late", "save_every_n_epochs = 3\nmax_train_epochs = 3", W, "3 epochs"),
     ("save-epochs-too-late", "save_every_n_epochs = 2\nmax_train_epochs = 1", W, "has 1 epoch."),
     ("save-last-steps-alone", "save_last_n_steps = 5", W, "without save_every_n_steps"),

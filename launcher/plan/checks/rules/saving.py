@@ -92,7 +92,7 @@ def _steps_too_late(candidate: Candidate) -> Said | None:
     every, steps = whole(candidate, "save_every_n_steps"), steps_of_run(candidate)
     if every is None or steps is None or not 0 < steps < every or not loop_says(candidate, _EVERY_STEPS):
         return None
-    message = f"save_every_n_steps = {every} is more than the {_count(steps, 'step')} of this run: nothing is saved on the way."
+    message = f"save_every_n_steps = {every} saves nothing on the way: the run has {_count(steps, 'step')}."
     return Said(message, "Save more often, or leave it out.")
 
 
