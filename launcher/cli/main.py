@@ -13,6 +13,7 @@ import typer
 from launcher import __version__
 from launcher.base.errors import ExitCode, KlError
 from launcher.cli.check import check_command
+from launcher.cli.dataset import dataset_command
 from launcher.cli.demo import demo_command
 from launcher.cli.findings import findings_command
 from launcher.cli.launch import launch_command
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command("launch")(launch_command)
 app.command("check")(check_command)
+app.command("dataset")(dataset_command)
 app.command("plan")(plan_command)
 app.command("options")(options_command)
 app.command("findings")(findings_command)

@@ -11,9 +11,11 @@ from launcher.base.errors import ExitCode, KlError
 from launcher.plan.arguments import read_arguments
 from launcher.plan.build import Ingredients, build_plan, in_order, no_script
 from launcher.plan.checks.candidate import Candidate
+from launcher.plan.checks.dataset_config import check_dataset_config
 from launcher.plan.every_code import let_through
 from launcher.plan.examine import Examined, Progress, examine
 from launcher.plan.plan import Plan, Trainer, TrainingEnvironment
+from launcher.plan.read_blueprint import read_blueprint
 from launcher.plan.tables import OwnTables, base_folder, read_own_tables
 from launcher.setup.checkouts import usual_checkout
 from launcher.setup.environments import accelerate_folder, find_environment, site_packages
@@ -67,6 +69,17 @@ def check(
     if not_ready and not plan.errors:
         raise not_ready
     return plan, examined
+
+
+def candidate_for(request: Request, environ: Mapping[str, str] = os.environ) -> Candidate:
+    """The run as the checks see it, with what it trains on. Raises KlError as `prepare` does, and for errors in it."""
+    plan, candidate, _ = _draft(request, environ)
+    blueprint, findings = read_blueprint(candidate)
+    if blueprint is None:
+        errors = in_order((*plan.findings, *findings, *check_dataset_config(candidate)))
+        message = f"What {plan.name} trains on is not known."
+        raise KlError(message, code=ExitCode.SPEC_REFUSED, hint="kl check says why.", findings=errors)
+    return replace(candidate, blueprint=blueprint)
 
 
 def _draft(request: Request, environ: Mapping[str, str]) -> tuple[Plan, Candidate, KlError | None]:

@@ -3,27 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from launcher.base.findings import Finding
+from launcher.plan.buckets import RunLength
+from launcher.plan.checks.advice import check_advice
+from launcher.plan.checks.base_model import check_base_model
 from launcher.plan.checks.candidate import Candidate
+from launcher.plan.checks.captions import check_captions
+from launcher.plan.checks.dataset_config import check_dataset_config
+from launcher.plan.checks.network_args import check_network_args
+from launcher.plan.checks.network_weights import check_network_weights
+from launcher.plan.checks.optimizer import check_optimizer
+from launcher.plan.checks.other_models import check_other_models
+from launcher.plan.checks.pictures import check_pictures
+from launcher.plan.checks.prompts import check_prompts
+from launcher.plan.checks.resources import check_resources
+from launcher.plan.checks.rules.every import RULES
+from launcher.plan.checks.rules.rule import apply_rules
+from launcher.plan.checks.scheduler import check_scheduler
+from launcher.plan.checks.script_family import family_of
 from launcher.plan.plan import Plan
+from launcher.plan.read_blueprint import read_blueprint
+from launcher.plan.survey import length_of, survey_of
+from launcher.plan.surveyed import Survey
 
 Progress = Callable[[int, int], None]  # pictures looked at, pictures in all
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What the checks have to say about a run, and what they found out on the way."""
+    """What the checks have to say about a run, and what they found out on the way.
+
+    `survey` is None where it is not known what the run trains on, `length` where that does not give a number of steps.
+    """
 
     candidate: Candidate
     findings: tuple[Finding, ...]
+    survey: Survey | None
+    length: RunLength | None
 
 
 def examine(candidate: Candidate, plan: Plan, *, progress: Progress | None = None) -> Examined:
     """Check everything that can be known before the run starts. Nothing is raised for what is wrong."""
-    return Examined(candidate, tuple(_findings(candidate, plan)))
+    blueprint, findings = read_blueprint(candidate)
+    candidate = replace(candidate, blueprint=blueprint)
+    survey = survey_of(candidate, progress=progress) if blueprint else None
+    length = length_of(survey, candidate) if survey else None
+    found = [*check_dataset_config(candidate), *findings]
+    if survey:
+        found += [*check_pictures(candidate, survey), *check_captions(candidate, survey)]
+    steps = plan.steps or (length.steps if length else None)
+    found += _of_options(candidate, steps)
+    return Examined(candidate, tuple(found), survey, length)
 
 
-def _findings(candidate: Candidate, plan: Plan) -> Iterator[Finding]:
-    yield from ()
+def _of_options(candidate: Candidate, steps: int | None) -> Iterator[Finding]:
+    yield from check_network_args(candidate)
+    yield from check_optimizer(candidate)
+    yield from check_scheduler(candidate)
+    yield from apply_rules(RULES, candidate)
+    yield from check_base_model(candidate)
+    yield from check_other_models(candidate)
+    yield from check_network_weights(candidate)
+    yield from check_prompts(candidate)
+    yield from check_resources(candidate, steps)
+    yield from check_advice(candidate, family_of(candidate), steps)
