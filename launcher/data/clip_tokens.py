@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from pathlib import Path
 
+FILES = ("merges.txt", "tokenizer.json")  # either will do
 _LARGEST = 16 * 1024 * 1024  # bytes; the real files have 0.5 (merges.txt) and 2.2 MB (tokenizer.json)
 _MOST_MERGES = 49152 - 256 - 2  # that many lines of merges.txt are used (transformers, tokenization_clip.py)
 _END = "</w>"
@@ -66,7 +67,7 @@ class ClipTokenizer:
 
 def load_clip_tokenizer(folder: Path, *, ftfy: bool = True) -> ClipTokenizer | None:
     """The tokenizer whose files are in a folder: merges.txt, else tokenizer.json. None where neither can be read."""
-    ranks = _merges(folder / "merges.txt") or _fast_merges(folder / "tokenizer.json")
+    ranks = _merges(folder / FILES[0]) or _fast_merges(folder / FILES[1])
     return ClipTokenizer(ranks, ftfy) if ranks else None
 
 

@@ -7,12 +7,13 @@ Their brackets and numbers are no words for the model: what is between two chang
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
+from math import prod
 
 # An escaped character, a bracket, a weight with the bracket that it closes, a colon, plain text.
-_TOKEN = re.compile(r"\\[()\[\]\\]?|[(\[]|:(?P<weight>[+-]?[.\d]+)\)|[)\]]|[^\\()\[\]:]+|:")
+_PART = re.compile(r"\\[()\[\]\\]?|[(\[]|:(?P<weight>[+-]?[.\d]+)\)|[)\]]|[^\\()\[\]:]+|:")
 _UP, _DOWN = 1.1, 1 / 1.1
-_MOST_BRACKETS = 100  # every bracket is weighed with all that follows it: hostile text would take long
 
 
 @dataclass(frozen=True)
@@ -24,38 +25,56 @@ class Weighted:
 
 
 def weighted(text: str) -> Weighted:
-    """Take a prompt apart at its weights.
-
-    A text with more brackets than any prompt has is left as one piece.
-    """
-    if text.count("(") + text.count("[") > _MOST_BRACKETS:
-        return Weighted((text,))
-    pieces: list[tuple[str, float]] = []
-    rounds: list[int] = []
-    squares: list[int] = []
-    for match in _TOKEN.finditer(text):
+    """Take a prompt apart at its weights."""
+    walk = _Walk()
+    for match in _PART.finditer(text):
         part, weight = match[0], match["weight"]
         if part == "(":
-            rounds.append(len(pieces))
+            walk.rounds.append(len(walk.pieces))
         elif part == "[":
-            squares.append(len(pieces))
-        elif weight is not None and rounds:
+            walk.squares.append(len(walk.pieces))
+        elif weight is not None and walk.rounds:
             factor = _number(weight)
             if factor is None:
                 return Weighted((text,), weight)
-            _weigh(pieces, rounds.pop(), factor)
-        elif part == ")" and rounds:
-            _weigh(pieces, rounds.pop(), _UP)
-        elif part == "]" and squares:
-            _weigh(pieces, squares.pop(), _DOWN)
+            walk.weigh(walk.rounds.pop(), factor)
+        elif part == ")" and walk.rounds:
+            walk.weigh(walk.rounds.pop(), _UP)
+        elif part == "]" and walk.squares:
+            walk.weigh(walk.squares.pop(), _DOWN)
         else:
-            pieces.append((part[1:] if part.startswith("\\") else part, 1.0))
+            walk.pieces.append(part[1:] if part.startswith("\\") else part)
     # A bracket that is never closed holds to the end.
-    for start in rounds:
-        _weigh(pieces, start, _UP)
-    for start in squares:
-        _weigh(pieces, start, _DOWN)
-    return Weighted(_joined(pieces))
+    for start in walk.rounds:
+        walk.weigh(start, _UP)
+    for start in walk.squares:
+        walk.weigh(start, _DOWN)
+    return Weighted(walk.joined())
+
+
+class _Walk:
+    """What has been read: pieces, the brackets open, and the factors that begin and end before each piece."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.rounds: list[int] = []
+        self.squares: list[int] = []
+        self._begin: defaultdict[int, list[float]] = defaultdict(list)
+        self._end: defaultdict[int, list[float]] = defaultdict(list)
+
+    def weigh(self, start: int, factor: float) -> None:
+        if start < len(self.pieces):
+            self._begin[start].append(factor)
+            self._end[len(self.pieces)].append(factor)
+
+    def joined(self) -> tuple[str, ...]:
+        """Neighbours of one weight are one piece: where as much weight begins as ends."""
+        joined: list[list[str]] = []
+        for index, text in enumerate(self.pieces):
+            if not joined or prod(self._begin.get(index, ())) != prod(self._end.get(index, ())):
+                joined.append([])
+            joined[-1].append(text)
+        return tuple("".join(each) for each in joined)
 
 
 def _number(text: str) -> float | None:
@@ -63,21 +82,3 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _weigh(pieces: list[tuple[str, float]], start: int, factor: float) -> None:
-    for index in range(start, len(pieces)):
-        text, weight = pieces[index]
-        pieces[index] = (text, weight * factor)
-
-
-def _joined(pieces: list[tuple[str, float]]) -> tuple[str, ...]:
-    """Neighbours of one weight are one piece."""
-    joined: list[list[str]] = []
-    last: float | None = None
-    for text, weight in pieces:
-        if weight != last or not joined:
-            joined.append([])
-        joined[-1].append(text)
-        last = weight
-    return tuple("".join(each) for each in joined)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from launcher.data.clip_tokens import ClipTokenizer, load_clip_tokenizer
+from launcher.data.clip_tokens import FILES, ClipTokenizer, load_clip_tokenizer
 
 # The repositories whose tokenizer sd-scripts loads for SD and SDXL, each with the folder that it is in there
 # (library/strategy_sd.py, library/strategy_sdxl.py; before 0.9 library/train_util.py, library/sdxl_train_util.py).
@@ -28,10 +28,17 @@ def find_clip_tokenizer(
     `environ` says where the cache of the Hugging Face hub is. `ftfy`: whether the training environment has that.
     """
     for folder in _folders(environ, cache_dir, model):
-        found = _loaded(folder, ftfy)
+        found = _loaded(folder, ftfy) if _has_files(folder) else None
         if found:
             return found
     return None
+
+
+def _has_files(folder: Path) -> bool:
+    try:
+        return any((folder / name).is_file() for name in FILES)
+    except (OSError, ValueError):
+        return False
 
 
 @lru_cache(maxsize=8)

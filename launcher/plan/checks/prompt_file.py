@@ -134,13 +134,15 @@ def _from_lines(text: str, label: str, file: PlannedFile, strict_comments: bool)
         hint = "Save it as UTF-8 without one."
         findings.append(PROMPTS_ENCODING.at(f"{label}:1", message, hint, severity=Severity.WARNING))
         text = f" {text[1:]}"  # so that a # in the first line is none in the first column
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):  # the line ends of Python's text files
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")  # the line ends of Python's text files
+    for number, line in enumerate(lines, 1):
         content = line.strip()
         if not content or line[0] == "#" or (content[0] == "#" and not strict_comments):
             continue
         count += 1
         if count > MOST_PROMPTS:
-            continue
+            count += sum(1 for other in lines[number:] if other[:1] != "#" and not (not other or other.isspace()))
+            break
         where = f"{label}:{number}" if file.source else str(file.origin)
         if content[0] == "#":
             message = "White space before the # makes this line a prompt."
@@ -163,7 +165,7 @@ def _from_toml(text: str, label: str) -> PromptFile:
         lines = find_lines(text, label).lines
         data: Mapping[str, Any] = toml.loads(text)
     except KlError as error:
-        return _broken(PROMPTS_NOT_CHECKED.at(error.where, error.message, error.hint))
+        return _broken(PROMPTS_NOT_CHECKED.at(error.where, f"The prompts are not checked. {error.message}"))
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         found = re.search(r"\(line (\d+) ", str(error))
         where = f"{label}:{found[1]}" if found else label

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from launcher.base.findings import Finding, Severity
@@ -24,6 +25,8 @@ OTHER_NAMES: Mapping[str, str] = {
     "cn_image": "controlnet_image", "image": "controlnet_image", "control_image": "controlnet_image",
 }  # fmt: skip
 _MOST_PARTS = 60
+_MOST_LOOKALIKES = 30
+_LONGEST_VALUE = 200
 _WORD = re.compile(r"(?P<name>[A-Za-z]+(?:[_-][A-Za-z]+)*)[ \t=:]*(?P<value>.*)", re.DOTALL)
 # Dashes that word processors and keyboards write instead of two plain ones.
 _LOOKALIKE = re.compile(r"(?:^|(?<=[\s,;.]))(?P<dash>--|-|[\u2010-\u2015\u2212]{1,2})(?P<name>[A-Za-z]{1,4})(?= )")
@@ -92,9 +95,10 @@ class _Say:
 
     def lookalikes(self, text: str) -> None:
         """Flags that are none, because of what stands before them or instead of the dashes."""
-        for match in _LOOKALIKE.finditer(text):
+        for match in islice(_LOOKALIKE.finditer(text), _MOST_LOOKALIKES):
             flag = self.reader.flag(match["name"])
-            rest = text[match.start("name") :]
+            start = match.start("name")
+            rest = text[start : start + _LONGEST_VALUE]
             part = parts_of(rest, [flag])[0] if flag else None
             if flag is None or part is None or part.flag is None:
                 continue
@@ -130,7 +134,7 @@ class _Say:
         meant = flag_meant(self.reader, name) if name else None
         shown = _shown(part.text)
         if not name:
-            message = f'What follows " --" is dropped without a word: {shown!r}.'
+            message = f'What follows " --" is dropped without a word: {shown.strip()!r}.'
             hint = 'Write the prompt without " --"; only flags begin so.'
         else:
             message = f"The trainer has no flag --{name} and drops it without a word: --{shown}"
