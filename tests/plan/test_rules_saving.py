@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from loop_bed import SOURCES, run_of, said_by
 
 from launcher.base.findings import Severity
+from launcher.base.origin import Source
 from launcher.plan.checks.rules.saving import RULES
 
 E, W, A = Severity.ERROR, Severity.WARNING, Severity.ADVICE
@@ -81,6 +83,16 @@ def test_keeps_quiet(tmp_path: Path, code: str, text: str) -> None:
 def test_is_silent_where_the_checkout_has_no_such_code(tmp_path: Path, code: str, text: str) -> None:
     bare = {"train_network.py": "for epoch in range(9):\n    pass\n"}
     assert said_by(RULES, run_of(tmp_path, text, sources=bare), code) is None
+
+
+def test_what_a_template_says_was_not_chosen_for_this_length(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "save_every_n_steps = 400")
+    (chosen,) = [one for one in run.resolved.chosen if one.option.name == "save_every_n_steps"]
+    setting = replace(chosen.setting, origin=replace(chosen.setting.origin, source=Source.TEMPLATE))
+    others = [one for one in run.resolved.chosen if one is not chosen]
+    resolved = replace(run.resolved, chosen=(*others, replace(chosen, setting=setting)))
+    finding = said_by(RULES, replace(run, resolved=resolved), "save-steps-too-late")
+    assert finding is not None and finding.severity is A
 
 
 def test_every_rule_is_here() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from launcher.base.origin import Source
 from launcher.plan.checks.candidate import Candidate
 from launcher.trainer.source_text import Evidence
 
@@ -41,6 +42,12 @@ def sampler_says(candidate: Candidate, *patterns: str) -> bool:
     else:
         file = f"library/{next((name for name in _SAMPLERS if name in script), 'train_util')}.py"
     return candidate.says(Evidence(file, "", patterns))
+
+
+def from_template(candidate: Candidate, option: str) -> bool:
+    """Whether the value comes from what the spec extends: then it was not chosen for this run's length."""
+    chosen = candidate.chosen(option)
+    return chosen is not None and chosen.setting.origin.source is Source.TEMPLATE
 
 
 def whole(candidate: Candidate, option: str) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from launcher.base.findings import Severity
 from launcher.base.origin import Source
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.rules.loop import sampler_says, steps_of_run, whole
+from launcher.plan.checks.rules.loop import from_template, sampler_says, steps_of_run, whole
 from launcher.plan.checks.rules.rule import Rule, Said, rule
 from launcher.trainer.source_text import Evidence
 
@@ -128,7 +128,8 @@ def _too_late(candidate: Candidate) -> Said | None:
         option = "sample_every_n_steps"
     if not sampler_says(candidate, rf"% args\.{option} != 0"):
         return None
-    return Said(message, "Sample more often, or leave it out.", option)
+    milder = Severity.ADVICE if from_template(candidate, option) else None
+    return Said(message, "Sample more often, or leave it out.", option, milder)
 
 
 RULES: tuple[Rule, ...] = (_without_prompts, _without_samples, _every_both, _every, _too_late)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from launcher.base.findings import Severity
 from launcher.base.origin import Source
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.rules.loop import loop_says, steps_of_run, whole
+from launcher.plan.checks.rules.loop import from_template, loop_says, steps_of_run, whole
 from launcher.plan.checks.rules.rule import Rule, Said, rule
 from launcher.trainer.source_text import Evidence
 
@@ -93,7 +93,8 @@ def _steps_too_late(candidate: Candidate) -> Said | None:
     if every is None or steps is None or not 0 < steps < every or not loop_says(candidate, _EVERY_STEPS):
         return None
     message = f"save_every_n_steps = {every} saves nothing on the way: the run has {_count(steps, 'step')}."
-    return Said(message, "Save more often, or leave it out.")
+    milder = Severity.ADVICE if from_template(candidate, "save_every_n_steps") else None
+    return Said(message, "Save more often, or leave it out.", severity=milder)
 
 
 @rule(
@@ -110,7 +111,8 @@ def _epochs_too_late(candidate: Candidate) -> Said | None:
     if not _saves_at_epochs(candidate):
         return None
     message = f"save_every_n_epochs = {every} saves nothing on the way: the run has {_count(epochs, 'epoch')}."
-    return Said(message, "Save more often, or leave it out.")
+    milder = Severity.ADVICE if from_template(candidate, "save_every_n_epochs") else None
+    return Said(message, "Save more often, or leave it out.", severity=milder)
 
 
 @rule(
