@@ -83,11 +83,12 @@ class Modules:
             inside = self.find(found.file, name)
             below = self.module(f"{dotted_name(found.file)[0]}.{name}") if inside is None else None
             return inside or (Found(below, None) if below else None)
-        return next((Found(each.file, bound) for each, bound in self._of_class(found, name, 0)), None)
+        return next((Found(each.file, bound) for each, bound in self._of_class(found, name, set())), None)
 
-    def _of_class(self, found: Found, name: str, depth: int) -> Iterator[tuple[Found, Function | ast.expr]]:
-        if not isinstance(found.node, ast.ClassDef) or depth > _MOST_IMPORTS:
+    def _of_class(self, found: Found, name: str, seen: set[int]) -> Iterator[tuple[Found, Function | ast.expr]]:
+        if not isinstance(found.node, ast.ClassDef) or id(found.node) in seen:
             return
+        seen.add(id(found.node))
         for statement in reversed(found.node.body):
             if isinstance(statement, Function) and statement.name == name:
                 yield found, statement
@@ -98,7 +99,7 @@ class Modules:
         for base in found.node.bases:
             parent = self.resolve(found.file, base)
             if parent:
-                yield from self._of_class(parent, name, depth + 1)
+                yield from self._of_class(parent, name, seen)
 
     def resolve(self, file: str, node: ast.expr) -> Found | None:
         """What an expression of plain names and attributes stands for at the top of a file."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FALSE_WORDS = frozenset({"false", "0", "no", "off", "n", "f", "none"})
+_LONGEST_NUMBER = 5_000  # bits
 LARGEST = 20_000  # items of a list, characters of a text that a calculation may make
 
 
@@ -150,13 +151,20 @@ _COMPARISONS: dict[type, Callable[[Any, Any], Any]] = {
 _FAILURES = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, SyntaxError)
 
 
-def is_known(value: Any, depth: int = 0) -> bool:
-    """Whether nothing in a value is UNKNOWN."""
-    if value is UNKNOWN or isinstance(value, (FunctionValue, Method, Made, Model)) or depth > 20:
-        return False
-    if isinstance(value, dict):
-        return all(is_known(key, depth + 1) and is_known(item, depth + 1) for key, item in value.items())
-    return not isinstance(value, (list, tuple, set)) or all(is_known(item, depth + 1) for item in value)
+def is_known(value: Any) -> bool:
+    """Whether nothing in a value is UNKNOWN. Unsure where it holds too much to look at."""
+    left = [value]
+    for _ in range(LARGEST * 5):
+        if not left:
+            return True
+        each = left.pop()
+        if each is UNKNOWN or isinstance(each, (FunctionValue, Method, Made, Model)):
+            return False
+        if isinstance(each, dict):
+            left.extend((*each.keys(), *each.values()))
+        elif isinstance(each, (list, tuple, set)):
+            left.extend(each)
+    raise Unsure
 
 
 def truth(value: Any) -> bool | None:
@@ -189,6 +197,10 @@ def method(receiver: Any, name: str, arguments: tuple[Any, ...], keywords: Mappi
         return UNKNOWN
     if name in ("join", "replace") and sum(len(str(each)) for each in arguments) + len(receiver) > LARGEST:
         raise Unsure
+    if isinstance(receiver, (list, set, dict)):
+        given = arguments[0] if arguments and isinstance(arguments[0], (list, tuple, set, dict)) else ()
+        if len(receiver) + len(given) > LARGEST:
+            raise Unsure
     made = guarded(getattr(receiver, name), *arguments, **keywords)
     if isinstance(receiver, Text) and isinstance(made, str):
         return Text.of(receiver.key, made)
@@ -202,6 +214,8 @@ def binary(kind: type, left: Any, right: Any) -> Any:
     function = _BINARY.get(kind)
     if function is None or not (is_known(left) and is_known(right)):
         return UNKNOWN if function is None or not _joins(kind, left, right) else left + right
+    if any(isinstance(each, int) and each.bit_length() > _LONGEST_NUMBER for each in (left, right)):
+        raise Unsure
     if kind is ast.Mult and any(isinstance(each, (str, list, tuple)) for each in (left, right)):
         count, items = (left, right) if isinstance(left, int) else (right, left)
         if not isinstance(count, int) or count * len(items) > LARGEST:
