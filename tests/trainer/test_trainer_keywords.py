@@ -169,7 +169,8 @@ _LINES = st.sampled_from(
     [
         "a = kwargs.get('a')", "a = int(kwargs['a'])", "b = kwargs.get('b', 'x').split(',')", "if a:", "else:",
         "for c in b:", "    a = c", "    break", "return b", "assert a", "raise ValueError(a)", "try:",
-        "except ValueError:", "    continue", "b[0] = a", "b = [x for x in b if x]", "a, b = b", "kwargs['b'] = a", "kwargs = dict(kwargs)",
+        "except ValueError:", "    continue", "b[0] = a", "b = [x for x in b if x]", "a, b = b",
+        "kwargs['b'] = a", "kwargs = dict(kwargs)",
         "del b[0]", "a += b", "a = b = unet.x", "    pass", "def f(**kwargs):", "    return kwargs['c']", "f(**kwargs)",
     ]
 )  # fmt: skip
