@@ -20,7 +20,7 @@ from launcher.plan.surveyed import Picture
 
 CACHE_FILE = "metadata_cache.json"  # library/train_util.py, DreamBoothDataset.IMAGE_INFO_CACHE_FILE
 _LARGEST = 256 * 1024 * 1024  # bytes of a metadata file that is read
-_MISSING = Unreadable("it is not there")
+MISSING = Unreadable("it is not there")
 
 Progress = Callable[[int, int], None]
 
@@ -53,7 +53,7 @@ def _cached(path: str, entry: Mapping[str, Any]) -> Picture:
     if size is None or "caption" not in entry:
         raise MetadataError(f"has no resolution or no caption for {path}")
     text = caption if isinstance(caption, str) else ""
-    return Picture(path, _MISSING, Caption(text) if text else None, text, size)
+    return Picture(path, MISSING, Caption(text) if text else None, text, size)
 
 
 def metadata_pictures(blueprint: SubsetBlueprint, rules: SurveyRules, progress: Progress | None) -> Listed:
@@ -76,7 +76,7 @@ def metadata_pictures(blueprint: SubsetBlueprint, rules: SurveyRules, progress: 
     for key, entry in entries.items():
         text, caption = _text(entry, blueprint.params)
         stated = _two_numbers(entry.get(key_of_size))
-        pictures.append(Picture(paths[key], sizes.get(paths[key], _MISSING), caption, text, stated))
+        pictures.append(Picture(paths[key], sizes.get(paths[key], MISSING), caption, text, stated))
     return Listed(tuple(pictures))
 
 

@@ -14,7 +14,7 @@ from launcher.plan.blueprint import Kind
 from launcher.plan.buckets import BELOW_STEP
 from launcher.plan.checks import picture_codes as codes
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.survey_metadata import CACHE_FILE
+from launcher.plan.survey_metadata import CACHE_FILE, MISSING
 from launcher.plan.survey_rules import TRAIN_UTIL, SurveyRules, survey_rules
 from launcher.plan.surveyed import DatasetSurvey, Entry, Ignored, Picture, SubsetSurvey, Survey
 from launcher.trainer.source_text import Evidence
@@ -140,7 +140,7 @@ def _other_formats(subset: SubsetSurvey, folder: Folder, rules: SurveyRules) -> 
 
 def _unreadable(candidate: Candidate, subset: SubsetSurvey) -> Iterator[Finding]:
     """Pictures whose header, end or size says that they cannot be loaded."""
-    sized = [(picture, picture.size) for picture in subset.trained if picture.stated is None]
+    sized = [(picture, picture.size) for picture in subset.trained if not (picture.stated or picture.size == MISSING)]
     for sure in (True, False):
         broken = [(each, size) for each, size in sized if isinstance(size, Unreadable) and size.sure is sure]
         if broken:
@@ -211,7 +211,7 @@ def _one_stem(candidate: Candidate, subset: SubsetSurvey) -> Iterator[Finding]:
 
 def _stale(subset: SubsetSurvey) -> Iterator[Finding]:
     """The trainer's own list against what is in the folder."""
-    absent = (picture for picture in subset.pictures if isinstance(picture.size, Unreadable))
+    absent = (picture for picture in subset.pictures if picture.size == MISSING)
     gone = [picture.name for picture in absent if not os.path.lexists(picture.path)]
     hint = f"Remove {CACHE_FILE} from the folder; the next run makes it anew."
     for names, what in ((subset.unlisted, "not in the trainer's list"), (gone, "in the trainer's list, but gone")):
@@ -222,11 +222,7 @@ def _stale(subset: SubsetSurvey) -> Iterator[Finding]:
 
 def _listed_but_gone(subset: SubsetSurvey) -> Iterator[Finding]:
     """Pictures of metadata that are nowhere. With a stated size cached latents may stand in for them."""
-    gone = [
-        picture.name
-        for picture in subset.pictures
-        if picture.stated is None and isinstance(picture.size, Unreadable) and not os.path.lexists(picture.path)
-    ]
+    gone = [picture.name for picture in subset.pictures if picture.stated is None and picture.size == MISSING]
     caches = subset.folder is not None and any(name.endswith(".npz") for name in subset.folder.files)
     if gone and not caches:
         message = f"{number_of(len(gone), 'picture')} named in {label_of(subset)} not there: {listed(gone)}."
