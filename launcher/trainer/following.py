@@ -55,6 +55,7 @@ class Walker:
         self.doubt = 0
         self.unsure = False  # whether the function followed may have ended elsewhere
         self.depth = 0
+        self.loops = 0
         self.steps = 0
 
     def evaluate(self, node: ast.expr, names: dict[str, Any]) -> Any:
@@ -81,8 +82,11 @@ class Walker:
             return UNKNOWN if self.doubt > doubt else None
         except _Return as returned:
             return UNKNOWN if self.doubt > doubt else returned.value
+        except Raised:
+            if self.doubt > doubt:
+                return UNKNOWN  # it may have returned before
+            raise
         finally:
-            # A caller's doubt begins where the callee may have raised; what it returns is unknown already.
             self.unsure = self.doubt > doubt
             self.doubt, self.depth = doubt, self.depth - 1
 
@@ -231,15 +235,20 @@ class Walker:
             return
         for item in items:
             self.assign(node.target, item, names)
+            self.loops += 1
             try:
                 self.execute(node.body, names)
             except _Leave as left:
                 if left.word == "break":
                     break
             except Raised as raised:
+                if self.loops > 1:
+                    raise
                 # The other items are worth reading too: each has its own mistake.
                 refusal = raised.refusal
                 self.refuse(Refusal(refusal.exception, refusal.message, item))
+            finally:
+                self.loops -= 1
 
     def refuse(self, refusal: Refusal) -> None:
         """Keep what the trainer would raise, and read on."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from launcher.trainer.packages import Packages
 
 _LARGEST = 5_000_000  # bytes: no module is larger
-_DEEPEST = 12  # re-exports followed behind one another
+_MOST = 60  # re-exports followed for one name; they may be nested deep, not without end
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+import[ \t]+(?:\([^)]*\)|(?:[^\n\\]|\\\n)+)|import[ \t]+[^\n;]+)", re.MULTILINE
 )
@@ -60,6 +60,7 @@ class Definition:
 
 
 Found = Definition | Absence
+_Seen = dict[tuple[str, str], Found]
 
 
 def find_definition(packages: Packages, dotted: str) -> Found:
@@ -82,12 +83,24 @@ def find_definition(packages: Packages, dotted: str) -> Found:
     return find_definition(packages, ".".join((found.module, *rest[1:]))) if found.module != module else Absence.OPEN
 
 
-def name_in_module(packages: Packages, module: str, name: str, depth: int = 0) -> Found:  # noqa: PLR0911
+def name_in_module(packages: Packages, module: str, name: str) -> Found:
     """What `name` stands for in a module."""
+    return _in_module(packages, module, name, {})
+
+
+def _in_module(packages: Packages, module: str, name: str, seen: _Seen) -> Found:
+    key = (module, name)
+    if key not in seen:
+        seen[key] = Absence.OPEN  # for modules that import one another in a circle
+        seen[key] = _looked_up(packages, module, name, seen) if len(seen) < _MOST else Absence.OPEN
+    return seen[key]
+
+
+def _looked_up(packages: Packages, module: str, name: str, seen: _Seen) -> Found:  # noqa: PLR0911
     place = packages.find(module)
     if place is None:
         return Absence.NO_MODULE
-    if place.file is None or depth > _DEEPEST:
+    if place.file is None:
         return Absence.OPEN
     file = place.root / place.file
     text = text_of(file)
@@ -98,19 +111,19 @@ def name_in_module(packages: Packages, module: str, name: str, depth: int = 0) -
         return own
     is_package = file.name == "__init__.py"
     followed: list[Found] = [
-        name_in_module(packages, target, original, depth + 1) if original else _module(packages, target)
+        _in_module(packages, target, original, seen) if original else _module(packages, target)
         for target, original in imported(text, name, module, is_package)
     ]
     other = _same_as(text, name)
     if other and other != name:
-        followed.append(name_in_module(packages, module, other, depth + 1))
+        followed.append(_in_module(packages, module, other, seen))
     found = next((each for each in followed if isinstance(each, Definition)), None)
     if found or followed:
         return found or (followed[0] if followed[0] is Absence.NO_NAME else Absence.OPEN)
     value = _value(text, name)
     if value is not None:
         return Definition(Kind.VALUE, name, module, file, value)
-    starred = [name_in_module(packages, each, name, depth + 1) for each in _starred(text, module, is_package)]
+    starred = [_in_module(packages, each, name, seen) for each in _starred(text, module, is_package)]
     found = next((each for each in starred if isinstance(each, Definition)), None)
     if found:
         return found

@@ -72,17 +72,19 @@ def _unreadable(codes: Codes, made: Made, item: Item, refusal: Refusal) -> Findi
     if "=" in item.text:
         message = f'{codes.option}: the value of {item.key} holds "=", and the trainer splits the item at every one.'
         return codes.value.at(where, message)
-    message = f"{codes.option}: {item.key}={item.text} cannot be read: the trainer takes it for a Python literal."
-    return codes.value.at(where, message, _literal_hint(item))
+    # Before v0.6 sd-scripts made floats of them (library/train_util.py, get_optimizer).
+    kind = "a number" if "to float" in (refusal.message or "") else "a Python literal"
+    message = f"{codes.option}: {item.key}={item.text} cannot be read: the trainer takes it for {kind}."
+    return codes.value.at(where, message, _literal_hint(item, refusal))
 
 
-def _literal_hint(item: Item) -> str | None:
+def _literal_hint(item: Item, refusal: Refusal) -> str | None:
     word = item.text.strip()
     plain = {"true": "True", "false": "False", "none": "None", "null": "None"}.get(word.lower())
     if plain:
         in_spec = f" ({word.lower()} in TOML, without quotes)" if plain != "None" else ""
         return f"Write {plain}{in_spec}."
-    if word.isidentifier():
+    if word.isidentifier() and "to float" not in (refusal.message or ""):
         return f"A text needs quotes of its own: \"'{word}'\"."
     return None
 

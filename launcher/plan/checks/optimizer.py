@@ -32,8 +32,8 @@ PROJECTS = {
     "transformers": "transformers",
 }
 _PLACES = (
-    "torch.optim", "bitsandbytes.optim", "pytorch_optimizer", "prodigyopt", "prodigyplus", "schedulefree",
-    "lion_pytorch", "dadaptation", "transformers.optimization",
+    "torch.optim", "bitsandbytes.optim", "lion_pytorch", "dadaptation", "prodigyopt", "prodigyplus", "schedulefree",
+    "pytorch_optimizer", "transformers.optimization",
 )  # fmt: skip
 _CODES = Codes(
     "optimizer_args", codes.BAD_VALUE, codes.UNKNOWN_KEY, codes.GIVEN_TWICE, codes.MISSING_ARGUMENT,
