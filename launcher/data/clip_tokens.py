@@ -108,7 +108,9 @@ def _tidied(text: str, ftfy: bool) -> str:
     if text.isascii() and "&" not in text and _CONTROL.search(text) is None:
         return text.lower()
     if ftfy:
-        text = html.unescape(text) if "<" not in text else text
+        # From the first line with a < on it takes the text for HTML, and leaves it as it is.
+        plain = text.rfind("\n", 0, text.index("<")) + 1 if "<" in text else len(text)
+        text = html.unescape(text[:plain]) + text[plain:]
         text = _CONTROL.sub("", text).translate(_LIGATURES)
         text = _WIDE.sub(lambda wide: unicodedata.normalize("NFKC", wide[0]), text).translate(_QUOTES)
         return unicodedata.normalize("NFC", text).lower()

@@ -164,7 +164,7 @@ masterpiece, 1girl, (fox:1.2), [snow] --w 512 --h 768 --d 1 --l 7.5 --s 28 --n l
 a fox - with a dash --
 well-known sci-fi, 50-mm, -s, x--y, Nikon D 850, 16:9 --W 512 --H 512
 a fox --n --w 512
-a fox at f 2.8, --, n-gram, sony a-s 20
+a fox at f 2.8, n-gram, sony a-s 20
 """
 
 
