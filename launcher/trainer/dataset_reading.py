@@ -250,8 +250,15 @@ def _fields(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> dict[str, A
             fields.update(_fields(above, classes))
     for statement in node.body:
         if isinstance(statement, ast.AnnAssign):
-            fields[_name(statement.target)] = _literal(statement.value)
+            fields[_name(statement.target)] = _default(_literal(statement.value))
     return fields
+
+
+def _default(value: Any) -> Any:
+    """A plain value, or a tuple of them; None for anything else, which no release has as a default."""
+    if isinstance(value, tuple):
+        return tuple(_default(item) for item in value)
+    return value if isinstance(value, (bool, int, float, str)) else None
 
 
 def _literal(node: ast.expr | None) -> Any:

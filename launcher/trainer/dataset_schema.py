@@ -181,7 +181,10 @@ def _decoded(data: Any) -> DatasetSchema:
             Branch(tuple(when), tuple(Choice(name, key, present, tuple(w)) for name, key, present, w in choices))
             for when, choices in data["branches"]
         ),
-        params={name: dict(fields) for name, fields in data["params"].items()},
+        params={
+            name: {field: tuple(value) if isinstance(value, list) else value for field, value in fields.items()}
+            for name, fields in data["params"].items()
+        },
         renamed=dict(data["renamed"]),
         unread=data["unread"],
     )

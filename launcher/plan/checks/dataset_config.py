@@ -55,6 +55,8 @@ EMPTY = Code(
     "train_network.py, NetworkTrainer.train",
 )
 
+MOST_FINDINGS = 50  # about the schema; whoever has more has given another kind of file
+
 
 def check_dataset_config(candidate: Candidate) -> Iterator[Finding]:
     """Everything that is wrong with the dataset config itself. Silent when the run has none."""
@@ -70,11 +72,14 @@ def check_dataset_config(candidate: Candidate) -> Iterator[Finding]:
     if sanitizer.keys is None:
         yield TOO_MUCH.at(text.places.of(()), f"The dataset config is not checked: {sanitizer.why}.", None)
         return
-    refused = False
-    for problem in find_problems(text.config, sanitizer.keys):
-        refused = refused or problem.refused
+    problems = list(find_problems(text.config, sanitizer.keys))
+    for problem in problems[:MOST_FINDINGS]:
         yield finding_of(problem, candidate, sanitizer, sanitizer.keys, text.places.of(problem.path))
-    if not refused:
+    if len(problems) > MOST_FINDINGS:
+        rest = problems[MOST_FINDINGS:]
+        message = f"The dataset config has {len(rest)} more mistakes of this kind."
+        yield UNKNOWN_KEY.at(text.places.of(rest[0].path), message, "Correct those above first.")
+    if not any(problem.refused for problem in problems):
         yield from _empty(text.config, text.places)
         yield from check_ignored(candidate, sanitizer, text.config, text.places)
 

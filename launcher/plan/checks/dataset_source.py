@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import islice
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,9 @@ from launcher.spec.tree import KeyPath, name_of
 OPTION = "dataset_config"
 # The trainer's TOML reader takes a time that grows with the square of some of these; no real config comes near.
 LARGEST = 256 * 1024  # characters
-MOST_COMMAS = 8000
+MOST = {",": 8000, "\\": 8000, "{": 4000}
 DEEPEST = 64  # brackets within brackets
+MOST_DOTS = 100  # in one key, which is a table for each
 MOST_EQUALS = 1_000_000  # the sum over all lines of the square of the number of "="
 
 BROKEN = Code(
@@ -57,7 +60,10 @@ TOO_MUCH = Code(
     "kl",
 )
 
+_DEEPEST_KEY = 16
+_MOST_MISREAD = 20
 _FAILS = (ValueError, TypeError, LookupError, AttributeError, RecursionError, ArithmeticError)
+_AT_END = " (at end of document)"  # how tomllib ends when it missed something up to the end
 _HINT = "Text stands in quotes, a list in [ ], true and false in small letters."
 
 
@@ -166,6 +172,8 @@ def _json(text: str, label: str) -> DatasetText:
         return DatasetText(None, places, (BROKEN.at(f"{label}:{error.lineno}", message, None),))
     except _FAILS as error:
         return DatasetText(None, places, (BROKEN.at(label, f"The dataset config cannot be read: {error}.", None),))
+    if config is None:
+        return DatasetText(None, places, (BROKEN.at(label, "The dataset config is null, not a table.", None),))
     twice = tuple(
         TWICE.at(f"{label}:{line}", f"{shown(name_of(path))} stands twice, first in line {first}.", "Keep one of them.")
         for path, first, line in found.repeated
@@ -211,8 +219,11 @@ def _too_much(text: str) -> str | None:
         deepest = max(deepest, depth)
     if deepest > DEEPEST:
         return f"The dataset config is nested deeper than {DEEPEST} levels, and is not checked."
-    equals = sum(line.count("=") ** 2 for line in text.split("\n"))
-    if text.count(",") > MOST_COMMAS or equals > MOST_EQUALS:
+    lines = text.split("\n")
+    equals = sum(line.count("=") ** 2 for line in lines)
+    dots = max(line.partition("=")[0].count(".") for line in lines)
+    many = any(text.count(sign) > most for sign, most in MOST.items())
+    if many or equals > MOST_EQUALS or dots > MOST_DOTS:
         return "The dataset config has too many values in one place, and is not checked."
     return None
 
@@ -232,18 +243,19 @@ def _broken(text: str, label: str, error: Exception, found: TomlLines) -> Findin
 
 
 def _reason(text: str, error: Exception) -> tuple[str, int | None]:
-    """What is wrong and in which line: by the standard's reader, whose places are exact, else by the trainer's."""
+    """What is wrong and in which line: by the standard's reader, which says it better, else by the trainer's."""
+    trainers: int | None = getattr(error, "lineno", None)
     try:
         loads(text)
     except TOMLDecodeError as strict:
         place = re.search(r" \(at line (\d+), column \d+\)$", str(strict))
-        line = int(place[1]) if place else text.count("\n") + 1
-        return f"{str(strict)[: place.start()] if place else strict}.", line
+        if place:
+            return f"{str(strict)[: place.start()]}.", int(place[1])
+        return f"{str(strict).removesuffix(_AT_END)}.", trainers or text.count("\n") + 1
     except (ValueError, RecursionError):
         pass
     words = str(getattr(error, "msg", "") or "it is not TOML as the package toml reads it").rstrip(".")
-    where = getattr(error, "lineno", None)
-    return f"{words} (the package toml says so; TOML itself would allow it).", where
+    return f"{words} (the package toml says so; TOML itself would allow it).", trainers
 
 
 def _misread(config: Any, text: str, places: Places) -> Iterator[Finding]:
@@ -251,18 +263,26 @@ def _misread(config: Any, text: str, places: Places) -> Iterator[Finding]:
         strict = loads(text)
     except (ValueError, RecursionError):
         return  # toml takes it, and so does the trainer
-    for path, value, meant in _different(config, strict, ()):
+    for path, value, meant in islice(_different(config, strict, ()), _MOST_MISREAD):
         message = f"The trainer reads {shown(name_of(path))} as {said(value)}, and what is written means {said(meant)}."
         yield MISREAD.at(places.of(path), message, "Write it in another way: text in double quotes, on one line.")
 
 
 def _different(value: Any, meant: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any, Any]]:
     """The first differences from the top down; dates and times aside, which no key takes."""
+    if len(path) > _DEEPEST_KEY:
+        return  # no key's value goes as deep; a dotted key may have a hundred parts
     if isinstance(value, dict) and isinstance(meant, dict):
         for key in dict.fromkeys((*value, *meant)):
             yield from _different(value.get(key), meant.get(key), (*path, key))
     elif isinstance(value, list) and isinstance(meant, list) and len(value) == len(meant):
         for index, (item, other) in enumerate(zip(value, meant, strict=True)):
             yield from _different(item, other, (*path, index))
-    elif isinstance(meant, (str, int, float, list, dict)) and repr(value) != repr(meant):
+    elif isinstance(meant, (dict, list)) or isinstance(value, (dict, list)):
         yield path, value, meant
+    elif isinstance(meant, (str, int, float)) and (type(value) is not type(meant) or _unequal(value, meant)):
+        yield path, value, meant
+
+
+def _unequal(value: Any, meant: Any) -> bool:
+    return bool(value != meant) and not (isinstance(meant, float) and isnan(meant) and isnan(value))
