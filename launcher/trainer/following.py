@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from launcher.trainer import following_expressions as expressions
+from launcher.trainer.following_plain import operate, put, truth
 from launcher.trainer.following_values import UNKNOWN, Local, Named, Options, Raised, Refusal, Walk, World
 
 MOST_STEPS = 20_000  # statements and expressions; get_optimizer needs some 300
@@ -109,7 +110,7 @@ class Walker:
             case ast.AugAssign():
                 left = self.evaluate(_loaded(node.target), names)
                 right = self.evaluate(node.value, names)
-                self.assign(node.target, expressions.operate(node.op, left, right), names)
+                self.assign(node.target, operate(node.op, left, right), names)
             case ast.Expr():
                 self.evaluate(node.value, names)
             case ast.Return():
@@ -118,7 +119,7 @@ class Walker:
             case ast.Raise():
                 raise Raised(_refusal(self, node.exc, names))
             case ast.Assert():
-                if expressions.truth(self.evaluate(node.test, names)) is False:
+                if truth(self.evaluate(node.test, names)) is False:
                     message = self.evaluate(node.msg, names) if node.msg else None
                     said = message if isinstance(message, str) else f"`{ast.unparse(node.test)}` does not hold"
                     raise Raised(Refusal("AssertionError", said))
@@ -156,7 +157,7 @@ class Walker:
                 owner = self.evaluate(target.value, names)
                 key = self.evaluate(target.slice, names)
                 if isinstance(owner, (dict, list)):
-                    expressions.put(owner, key, known)
+                    put(owner, key, known)
             case _:
                 pass
 
@@ -172,7 +173,7 @@ class Walker:
             self.assign(target, each, names)
 
     def _if(self, node: ast.If, names: dict[str, Any]) -> None:
-        known = expressions.truth(self.evaluate(node.test, names))
+        known = truth(self.evaluate(node.test, names))
         if known is None:
             self._maybe([node.body, node.orelse], names)
         else:

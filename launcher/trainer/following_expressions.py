@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import ast
 import operator
-import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from launcher.trainer.following_plain import (
+    FUNCTIONS,
+    LONGEST,
+    PLAIN,
+    TEXT_METHODS,
+    builtin,
+    compared,
+    formatted,
+    guarded,
+    is_known,
+    literal,
+    operate,
+    truth,
+)
 from launcher.trainer.following_values import UNKNOWN, Local, Made, Member, Named, Options, Raised, Refusal
 
 if TYPE_CHECKING:
     from launcher.trainer.following import Walker
 
 Names = dict[str, Any]
-
-_LONGEST = 2_000  # characters of a text that is read as a literal
-_PLAIN = (str, int, float, bool, type(None), list, tuple, dict, set, range)
-_COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
-    ast.GtE: operator.ge, ast.In: lambda one, other: one in other, ast.NotIn: lambda one, other: one not in other,
-    ast.Is: lambda one, other: one is other, ast.IsNot: lambda one, other: one is not other,
-}  # fmt: skip
-_TEXT_METHODS = {
-    "lower", "upper", "strip", "lstrip", "rstrip", "startswith", "endswith", "split", "rsplit", "partition",
-    "rpartition", "removeprefix", "removesuffix", "title", "capitalize", "isdigit", "count", "find", "join",
-}  # fmt: skip
-_TYPES: dict[str, type] = {
-    "str": str, "int": int, "float": float, "bool": bool, "list": list, "tuple": tuple, "dict": dict, "set": set,
-}  # fmt: skip
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    **_TYPES, "len": len, "abs": abs, "min": min, "max": max, "all": all, "any": any, "sorted": sorted,
-}  # fmt: skip
 
 
 def evaluate(walker: Walker, node: ast.expr, names: Names) -> Any:
@@ -40,57 +35,10 @@ def evaluate(walker: Walker, node: ast.expr, names: Names) -> Any:
     return kind(walker, node, names) if kind else UNKNOWN
 
 
-def truth(value: Any) -> bool | None:
-    """Whether a value counts as true; None where that cannot be told."""
-    if isinstance(value, (Made, Member, Local)) or value is UNKNOWN:
-        return None if value is UNKNOWN or isinstance(value, Made) else True
-    return None if isinstance(value, (Named, Options)) else bool(value)
-
-
-def is_known(value: Any) -> bool:
-    """Whether a value is plain data all through."""
-    if isinstance(value, (list, tuple, set)):
-        return all(is_known(each) for each in value)
-    if isinstance(value, dict):
-        return all(is_known(each) for pair in value.items() for each in pair)
-    return isinstance(value, _PLAIN)
-
-
-def put(owner: Any, key: Any, value: Any) -> None:
-    """Set an item of a dict or list, where the key is known."""
-    within = isinstance(owner, list) and isinstance(key, int) and -len(owner) <= key < len(owner)
-    if within or (isinstance(owner, dict) and isinstance(key, (str, int))):
-        owner[key] = value
-
-
-def operate(op: ast.operator, left: Any, right: Any) -> Any:
-    """An arithmetic operation on numbers, or the joining of texts and lists."""
-    if not (is_known(left) and is_known(right)):
-        return UNKNOWN
-    numbers = isinstance(left, (int, float)) and isinstance(right, (int, float))
-    perform: dict[type[ast.operator], Callable[[Any, Any], Any]] = {ast.Add: operator.add}
-    if numbers and max(abs(left), abs(right)) < 1e100:
-        perform |= {
-            ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv, ast.FloorDiv: operator.floordiv,
-            ast.Mod: operator.mod,
-        }  # fmt: skip
-    if type(op) not in perform:
-        return UNKNOWN
-    return _guarded(perform[type(op)], left, right)
-
-
-def _guarded(function: Callable[..., Any], *positional: Any, **keywords: Any) -> Any:
-    """Python's own answer for plain data, and its own exceptions as the trainer's."""
-    try:
-        return function(*positional, **keywords)
-    except (TypeError, ValueError, IndexError, KeyError, ZeroDivisionError, OverflowError) as error:
-        raise Raised(Refusal(type(error).__name__, str(error))) from None
-
-
 def _name(walker: Walker, node: ast.Name, names: Names) -> Any:
     if node.id in names:
         return names[node.id]
-    if node.id in _FUNCTIONS or node.id in ("isinstance", "type", "getattr", "range"):
+    if node.id in FUNCTIONS or node.id in ("isinstance", "type", "getattr", "range"):
         return Named(f"builtins.{node.id}")
     return walker.world.names(node.id)
 
@@ -129,7 +77,7 @@ def _call(walker: Walker, node: ast.Call, names: Names) -> Any:
             walker.world.above(walker, positional, keywords)
             return None
         owner = walker.evaluate(node.func.value, names)
-        if isinstance(owner, _PLAIN):
+        if isinstance(owner, PLAIN):
             return _method(walker, owner, node.func.attr, positional, keywords)
     callee = walker.evaluate(node.func, names)
     if unclear:
@@ -147,9 +95,9 @@ def _is_super(node: ast.expr) -> bool:
 
 def _made(walker: Walker, callee: Named, positional: list[Any], keywords: dict[str, Any]) -> Any:
     if callee.dotted.startswith("builtins."):
-        return _builtin(callee.dotted.removeprefix("builtins."), positional, keywords)
+        return builtin(callee.dotted.removeprefix("builtins."), positional, keywords)
     if callee.dotted == "ast.literal_eval":
-        return _literal(positional[0]) if len(positional) == 1 else UNKNOWN
+        return literal(positional[0]) if len(positional) == 1 else UNKNOWN
     if callee.dotted == "importlib.import_module":
         if len(positional) != 1 or not isinstance(positional[0], str):
             return UNKNOWN
@@ -175,55 +123,6 @@ def _member(callee: Named, value: Any, members: Mapping[str, str]) -> Any:
     return Member(callee.dotted, name, value)
 
 
-def _literal(value: Any) -> Any:
-    """`ast.literal_eval`, the way sd-scripts reads the values of key=value items."""
-    if not isinstance(value, str) or len(value) > _LONGEST:
-        return UNKNOWN
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.literal_eval(value)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise Raised(Refusal(type(error).__name__, str(error))) from None
-
-
-def _builtin(name: str, positional: list[Any], keywords: dict[str, Any]) -> Any:  # noqa: PLR0911
-    if name == "type" and len(positional) == 1:
-        return _type_of(positional[0])
-    if name == "isinstance" and len(positional) == 2:
-        return _is_instance(*positional)
-    if name == "getattr" and len(positional) >= 2:
-        owner, attribute = positional[:2]
-        known = isinstance(owner, Named) and isinstance(attribute, str)
-        return Named(f"{owner.dotted}.{attribute}") if known else UNKNOWN
-    if name == "range" and all(isinstance(each, int) and abs(each) < 10_000 for each in positional):
-        return _guarded(range, *positional)
-    if name not in _FUNCTIONS or not all(map(is_known, (*positional, *keywords.values()))):
-        return UNKNOWN
-    if name in ("int", "str") and any(isinstance(each, str) and len(each) > 1_000 for each in positional):
-        return UNKNOWN
-    return _guarded(_FUNCTIONS[name], *positional, **keywords)
-
-
-def _type_of(value: Any) -> Any:
-    if isinstance(value, Made):
-        return value.of
-    return Named(f"builtins.{type(value).__name__}") if isinstance(value, _PLAIN) else UNKNOWN
-
-
-def _is_instance(value: Any, kinds: Any) -> Any:
-    if not is_known(value):
-        return UNKNOWN
-    asked = kinds if isinstance(kinds, tuple) else (kinds,)
-    answers: list[Any] = []
-    for kind in asked:
-        dotted = kind.dotted if isinstance(kind, Named) else ""
-        builtin = _TYPES.get(dotted.removeprefix("builtins.")) if dotted.startswith("builtins.") else None
-        never = dotted.startswith("torch.")  # plain data is no tensor
-        answers.append(isinstance(value, builtin) if builtin else False if never else UNKNOWN)
-    return True if True in answers else UNKNOWN if UNKNOWN in answers else False
-
-
 def _method(walker: Walker, owner: Any, name: str, positional: list[Any], keywords: dict[str, Any]) -> Any:
     if isinstance(owner, dict):
         return _dict_method(walker, owner, name, positional)
@@ -231,19 +130,10 @@ def _method(walker: Walker, owner: Any, name: str, positional: list[Any], keywor
         owner.append(UNKNOWN if walker.doubt else positional[0])
         return None
     if isinstance(owner, str) and name == "format" and not keywords:
-        return _formatted(owner, positional)
-    if isinstance(owner, str) and name in _TEXT_METHODS and all(map(is_known, positional)):
-        return _guarded(getattr(owner, name), *positional, **keywords)
+        return formatted(owner, positional)
+    if isinstance(owner, str) and name in TEXT_METHODS and all(map(is_known, positional)):
+        return guarded(getattr(owner, name), *positional, **keywords)
     return UNKNOWN
-
-
-def _formatted(text: str, values: list[Any]) -> Any:
-    """`"… {} …".format(value)`: how many optimizers word their complaints."""
-    parts = text.split("{}")
-    if len(parts) != len(values) + 1 or any("{" in part for part in parts) or not all(map(is_known, values)):
-        return UNKNOWN
-    words = [str(value)[:_LONGEST] for value in values]
-    return "".join(part + word for part, word in zip(parts, [*words, ""], strict=True))
 
 
 def _dict_method(walker: Walker, owner: dict[Any, Any], name: str, positional: list[Any]) -> Any:
@@ -268,37 +158,12 @@ def _compare(walker: Walker, node: ast.Compare, names: Names) -> Any:
     result: Any = True
     for op, comparator in zip(node.ops, node.comparators, strict=True):
         right = walker.evaluate(comparator, names)
-        answer = _compared(op, left, right)
+        answer = compared(op, left, right)
         if answer is not UNKNOWN and not answer:
             return False
         result = UNKNOWN if answer is UNKNOWN else result
         left = right
     return result
-
-
-def _compared(op: ast.cmpop, left: Any, right: Any) -> Any:
-    if isinstance(op, (ast.In, ast.NotIn)) and isinstance(right, dict) and isinstance(left, str):
-        return _COMPARED[type(op)](left, right)
-    if is_known(left) and is_known(right):
-        return _guarded(_COMPARED[type(op)], left, right)
-    if isinstance(op, (ast.Eq, ast.Is, ast.NotEq, ast.IsNot)):
-        same = _same(left, right)
-        return same if same is UNKNOWN or isinstance(op, (ast.Eq, ast.Is)) else not same
-    return UNKNOWN
-
-
-def _same(left: Any, right: Any) -> Any:
-    """Whether two things of the trainer are one; a class may be known under several names of its package."""
-    if isinstance(left, Member) and isinstance(right, Member):
-        return (left.name, left.value) == (right.name, right.value) if left.owner == right.owner else UNKNOWN
-    if isinstance(left, Named) and isinstance(right, Named):
-        if left == right:
-            return True
-        return False if left.dotted.partition(".")[0] != right.dotted.partition(".")[0] else UNKNOWN
-    things = [isinstance(each, (Named, Made)) for each in (left, right)]
-    plain = [is_known(each) for each in (left, right)]
-    # A member is left open: some enumerations compare with their values.
-    return False if any(things) and any(plain) else UNKNOWN
 
 
 def _boolean(walker: Walker, node: ast.BoolOp, names: Names) -> Any:
@@ -356,7 +221,7 @@ def _joined(walker: Walker, node: ast.JoinedStr, names: Names) -> Any:
             value = value.value
         if not simple or not is_known(value):
             return UNKNOWN
-        text += str(value)[:_LONGEST]
+        text += str(value)[:LONGEST]
     return text
 
 
@@ -373,8 +238,8 @@ def _subscript(walker: Walker, node: ast.Subscript, names: Names) -> Any:
         return Named(table[key.name]) if table and key.name in table else UNKNOWN
     if isinstance(owner, dict) and isinstance(key, str):
         return owner.get(key, UNKNOWN)
-    if isinstance(owner, _PLAIN) and is_known(key) and key is not None:
-        return _guarded(operator.getitem, owner, key) if not isinstance(owner, dict) else UNKNOWN
+    if isinstance(owner, PLAIN) and is_known(key) and key is not None:
+        return guarded(operator.getitem, owner, key) if not isinstance(owner, dict) else UNKNOWN
     return UNKNOWN
 
 

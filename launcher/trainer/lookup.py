@@ -2,6 +2,7 @@
 
 Re-exports are followed as far as they are plain: `from .x import Name`, `from .x import *`, `Name = Other`, also
 inside `try` and `if`. What a package makes up while it is imported cannot be followed, and is said to be open.
+Answers are kept for as long as the process lives: nothing here is installed meanwhile.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ Found = Definition | Absence
 _Seen = dict[tuple[str, str], Found]
 
 
+@lru_cache(maxsize=512)
 def find_definition(packages: Packages, dotted: str) -> Found:
     """What `dotted` (`torch.optim.AdamW`) stands for."""
     parts = dotted.split(".")
@@ -83,6 +85,7 @@ def find_definition(packages: Packages, dotted: str) -> Found:
     return find_definition(packages, ".".join((found.module, *rest[1:]))) if found.module != module else Absence.OPEN
 
 
+@lru_cache(maxsize=512)
 def name_in_module(packages: Packages, module: str, name: str) -> Found:
     """What `name` stands for in a module."""
     return _in_module(packages, module, name, {})
@@ -157,9 +160,11 @@ def public_names(packages: Packages, module: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if re.match(r"[A-Z]\w*[a-z]|[A-Z]{3}", name)))
 
 
+@lru_cache(maxsize=64)
 def block(text: str, name: str) -> str | None:
     """The definition of a class or function that stands at the top of a module; the last one where there are more."""
-    return _blocks(text, name)[-1] if _blocks(text, name) else None
+    found = _blocks(text, name)
+    return found[-1] if found else None
 
 
 def text_of(file: Path) -> str | None:

@@ -54,6 +54,7 @@ def signature_of(packages: Packages, dotted: str) -> Signature | Absence:
     return found if isinstance(found, Absence) else signature_of_definition(packages, found)
 
 
+@lru_cache(maxsize=256)
 def signature_of_definition(packages: Packages, found: Definition, depth: int = 0) -> Signature:
     """What a call of this class or function takes."""
     if depth > _DEEPEST or found.kind not in (Kind.CLASS, Kind.FUNCTION):
@@ -71,6 +72,7 @@ def signature_of_definition(packages: Packages, found: Definition, depth: int = 
     return _handed_on(packages, where, node, signature, depth)
 
 
+@lru_cache(maxsize=256)
 def find_method(
     packages: Packages, found: Definition, name: str, depth: int = 0, *, decorated: bool = False
 ) -> tuple[Definition, ast.FunctionDef] | None:
@@ -236,6 +238,7 @@ def _is_super(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
 
 
+@lru_cache(maxsize=64)
 def enum_members(packages: Packages, dotted: str) -> Mapping[str, str] | None:
     """The members of an enumeration of texts, by name; None when `dotted` is none, or cannot be read."""
     found = find_definition(packages, dotted)
@@ -255,6 +258,7 @@ def enum_members(packages: Packages, dotted: str) -> Mapping[str, str] | None:
     }
 
 
+@lru_cache(maxsize=64)
 def functions_by_member(packages: Packages, dotted: str) -> Mapping[str, str] | None:
     """A table of functions by members of an enumeration: member's name to the function's dotted name."""
     found = find_definition(packages, dotted)
