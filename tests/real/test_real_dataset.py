@@ -10,14 +10,23 @@ import json
 import os
 import random
 import subprocess
+import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plan"))
+
+from candidate_bed import real_candidate
+
+from launcher.base.findings import Severity
 from launcher.plan.blueprint import Blueprint, DatasetBlueprint, Kind, SubsetBlueprint
-from launcher.plan.survey import survey, tags_of
+from launcher.plan.checks.captions import check_captions
+from launcher.plan.checks.pictures import check_pictures
+from launcher.plan.survey import survey, survey_of, tags_of
 from launcher.plan.surveyed import DatasetSurvey
 
 BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
@@ -44,7 +53,7 @@ def _draw(folder: Path) -> None:
     sizes = [(chance.randint(40, 2200), chance.randint(40, 2200)) for _ in range(70)]
     sizes += [(512, 512), (768, 768), (512, 768), (1000, 64), (64, 1000), (511, 513), (1920, 1080), (300, 299)]
     kinds = ("png", "jpg", "webp", "bmp", "PNG", "jpeg")
-    for name in ("many", "reg", "few", "my_long_folder_name_2", "control", "hints", "large"):
+    for name in ("many", "reg", "few", "my_long_folder_name_2", "control", "hints", "large", "kept", "mixed"):
         (folder / name).mkdir()
     for number, size in enumerate(sizes):
         path = folder / "many" / f"p{number:03}.{kinds[number % len(kinds)]}"
@@ -66,9 +75,44 @@ def _draw(folder: Path) -> None:
         Image.new("RGB", (640, 480), "blue").save(folder / "my_long_folder_name_2" / f"{number}.png")
         Image.new("RGB", (640, 480), "blue").save(folder / "control" / f"{number}.png")
         Image.new("RGB", (640, 480), "blue").save(folder / "hints" / f"{number}.png")
+    for number in range(12):
+        for name in ("kept", "mixed"):
+            Image.new("RGB", (300 + 40 * number, 500), "green").save(folder / name / f"{number:02}.webp")
+            (folder / name / f"{number:02}.txt").write_text(f"number {number:02}\n", encoding="utf-8")
     metadata = {"many/p000.png": {"caption": "one", "tags": "a, b"}, "many/p001.jpg": {"tags": "a"}}
     metadata["many/p003.bmp"] = {"caption": "stated", "image_size": [900, 300]}  # type: ignore[dict-item]
     (folder / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
+
+
+# What makes the trainer fail, by the code of the finding that says so: the files of a folder.
+BROKEN: dict[str, dict[str, bytes | str]] = {
+    "picture-unreadable": {"a.png": "a text"},
+    "picture-unreadable, empty": {"a.jpg": b""},
+    "picture-unreadable, no JPEG": {"a.jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(50)},
+    "picture-cut-off, JPEG": {"a.jpg": b"half"},
+    "picture-cut-off, WebP": {"a.webp": b"half"},
+    "picture-too-large": {"a.png": b"huge"},
+    "caption-file-empty": {"a.png": b"whole", "a.txt": b""},
+    "caption-not-utf8": {"a.png": b"whole", "a.txt": "größer".encode("latin-1")},
+    "picture-list-stale": {"metadata_cache.json": '{"/nowhere/a.png": {"caption": "a", "resolution": [512, 512]}}'},
+}
+
+
+def _write_broken(folder: Path) -> None:
+    from PIL import Image
+
+    whole = Image.effect_noise((512, 512), 80).convert("RGB")
+    for case, files in BROKEN.items():
+        (folder / case).mkdir()
+        for name, content in files.items():
+            path = folder / case / name
+            if content == b"huge":
+                Image.new("1", (20_000, 10_000)).save(path)
+            elif content in (b"half", b"whole"):
+                whole.save(path)
+                path.write_bytes(path.read_bytes()[: -2000 if content == b"half" else None])
+            else:
+                path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def _config(folder: Path, dataset: dict[str, Any], *subsets: dict[str, Any]) -> dict[str, Any]:
@@ -83,6 +127,8 @@ def _config(folder: Path, dataset: dict[str, Any], *subsets: dict[str, Any]) -> 
 def _configs(folder: Path) -> dict[str, dict[str, Any]]:
     many = {"image_dir": "many", "caption_extension": ".txt", "num_repeats": 3}
     large = {"image_dir": "large", "class_tokens": "fox"}
+    kept = {"image_dir": "kept", "caption_extension": ".txt", "cache_info": True}
+    mixed, split = {**kept, "image_dir": "mixed"}, {"validation_split": 0.25, "validation_seed": 3}
     return {
         "no buckets": _config(folder, {"resolution": 512, "batch_size": 4}, many),
         "no buckets, not square": _config(folder, {"resolution": [512, 768], "batch_size": 4}, many),
@@ -126,6 +172,10 @@ def _configs(folder: Path) -> dict[str, dict[str, Any]]:
             folder, {**BUCKETS, "validation_split": 0.2, "validation_seed": 5}, many,
             {"image_dir": "reg", "is_reg": True},
         ),
+        "list, first run": _config(folder, BUCKETS, kept),
+        "list, second run": _config(folder, BUCKETS, kept),
+        "mixed, first run": _config(folder, {**BUCKETS, **split}, mixed),
+        "mixed, second run": _config(folder, {**BUCKETS, **split}, mixed),
         "controlnet": _config(folder, BUCKETS, {"image_dir": "control", "conditioning_data_dir": "hints"}),
         "fine tuning": _config(
             folder, BUCKETS, {"image_dir": "", "metadata_file": "metadata.json", "caption_separator": ","}
@@ -140,12 +190,16 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[str,
         pytest.skip("there is no bed")
     folder = tmp_path_factory.mktemp("data")
     _draw(folder)
+    _write_broken(folder)
     configs = _configs(folder)
+    for case in BROKEN:
+        broken = {"image_dir": case, "caption_extension": ".txt", "cache_info": "list" in case}
+        configs[case] = _config(folder, BUCKETS, broken)
     for config in configs.values():
         for dataset in config["datasets"]:
             for subset in dataset["subsets"]:
                 subset.update({"image_dir": str(folder)} if subset.get("image_dir") == "" else {})
-    script = Path(__file__).with_name("dataset_truth.py")
+    script = Path(__file__).with_name("survey_truth.py")
     done = subprocess.run(
         [str(BED / "venv/bin/python"), str(script), str(BED / "sd-scripts")],
         input=json.dumps(list(configs.values())), text=True, capture_output=True, check=True, timeout=300,
@@ -196,7 +250,7 @@ NAMES = [
     "no buckets", "no buckets, not square", "buckets", "batches", "wide", "tall", "steps 32", "steps 48, odd limits",
     "limits rounded to fit", "no upscale", "no upscale, wide, steps 32", "reg images repeated", "too many reg images",
     "wildcards", "shortened captions", "ignored", "nothing", "only reg images", "validation", "controlnet",
-    "fine tuning",
+    "fine tuning", "list, first run", "list, second run",
 ]  # fmt: skip
 
 
@@ -230,3 +284,24 @@ def test_a_picture_that_fills_no_bucket_is_one_without_a_place(truth: dict[str, 
     assert "ZeroDivisionError" in real["error"]
     found = survey(_blueprint(config)).datasets[0]
     assert any(entry.place is None for entry in found.entries)
+
+
+def test_a_list_and_a_validation_split_mix_up_captions(truth: dict[str, Any]) -> None:
+    """What the finding captions-mixed-up says."""
+    _, real = truth["mixed, second run"]
+    pictures = real["datasets"][0]["pictures"]
+    assert any(Path(path).stem not in caption for path, (*_, caption) in pictures.items())
+    _, first = truth["list, second run"]
+    assert all(Path(path).stem in caption for path, (*_, caption) in first["datasets"][0]["pictures"].items())
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_the_trainer_fails_where_a_finding_says_so(truth: dict[str, Any], tmp_path: Path, case: str) -> None:
+    config, real = truth[case]
+    assert "error" in real
+    (site,) = (BED / "venv" / "lib").glob("python3*/site-packages")
+    text = 'pretrained_model_name_or_path = "owner/model"\nnetwork_module = "networks.lora"\n'
+    candidate = replace(real_candidate(tmp_path, text, BED / "sd-scripts", [site]), blueprint=_blueprint(config))
+    found = survey_of(candidate)
+    findings = [*check_pictures(candidate, found), *check_captions(candidate, found)]
+    assert case.partition(",")[0] in [each.code for each in findings if each.severity is Severity.ERROR]
