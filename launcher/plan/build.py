@@ -19,7 +19,7 @@ from launcher.plan.checks.unread import check_unread
 from launcher.plan.codes import PATH
 from launcher.plan.data_files import DataFiles, find_data_files
 from launcher.plan.outputs import DEFAULT_STEPS, expected_outputs, whole_number
-from launcher.plan.paths import is_path, with_whole_paths
+from launcher.plan.paths import RESUME_FROM_HUB, is_path, with_whole_paths
 from launcher.plan.plan import Argument, Plan, PlannedFile, Trainer, TrainingEnvironment
 from launcher.plan.resolve import Chosen, Resolved, resolve
 from launcher.plan.retention import retention
@@ -139,7 +139,7 @@ def _arguments(
     }
     for chosen in resolved.chosen:
         if chosen.option.name not in own and chosen.option.name not in data.files:
-            argument = _argument(chosen, findings)
+            argument = _argument(chosen, findings, from_hub=resolved.value(RESUME_FROM_HUB) is True)
             if argument:
                 yield argument
     for option, file in data.files.items():
@@ -153,7 +153,7 @@ def _arguments(
         yield from (_unchecked(setting) for setting in resolved.unknown if setting.value not in (False, None))
 
 
-def _argument(chosen: Chosen, findings: list[Finding]) -> Argument | None:
+def _argument(chosen: Chosen, findings: list[Finding], *, from_hub: bool) -> Argument | None:
     option, setting = chosen.option, chosen.setting
     where = str(setting.origin)
     if chosen.items:
@@ -161,7 +161,7 @@ def _argument(chosen: Chosen, findings: list[Finding]) -> Argument | None:
         return Argument(option.name, words, setting.value, setting.origin, chosen.over, chosen.items)
     value: Value = setting.value
     try:
-        if is_path(option):
+        if is_path(option) and not (from_hub and option.name == "resume"):
             value = with_whole_paths(option, setting)
     except KlError as error:
         findings.append(PATH.at(error.where, error.message, error.hint))

@@ -16,6 +16,7 @@ _PATHS = {
     "qwen3", "resume", "sample_prompts", "t5xxl", "text_encoder", "vae", "weights",
 }  # fmt: skip
 _SUFFIXES = ("_dir", "_path", "_name_or_path", "_file")
+RESUME_FROM_HUB = "resume_from_huggingface"  # then `resume` is OWNER/REPOSITORY/FOLDER:REVISION:TYPE, no path
 _NOT_LOCAL = {"huggingface_path_in_repo"}
 # These may also be a repository on the hub, or in the trainer's own words a name (library/model_util.py,
 # library/train_util.py: _load_target_model reads a folder or a hub id where the path is no file).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from plan_bed import NEEDED, codes, option, plan_of, setting, words
+from plan_bed import NEEDED, USUAL, codes, option, plan_of, script, setting, switch, words
 
 from launcher.base.settings import Value
 from launcher.plan.paths import is_path, with_whole_paths
@@ -64,3 +64,12 @@ def test_a_path_after_the_dashes_is_relative_to_the_current_folder(
 
 def test_a_variable_that_is_not_set_is_refused(tmp_path: Path) -> None:
     assert codes(plan_of(tmp_path, NEEDED + 'resume = "$NOT_SET_AT_ALL/x"').errors) == ["path"]
+
+
+def test_a_state_on_the_hub_is_no_path(tmp_path: Path) -> None:
+    known = script(*USUAL, switch("resume_from_huggingface"))
+    text = NEEDED + 'resume = "me/states/fox-state:main:model"\n'
+    on_hub = plan_of(tmp_path, text + "resume_from_huggingface = true", options=known)
+    assert words(on_hub, "resume") == ("--resume=me/states/fox-state:main:model",)
+    here = plan_of(tmp_path, text, options=known)
+    assert words(here, "resume") == (f"--resume={tmp_path}/me/states/fox-state:main:model",)
