@@ -87,7 +87,7 @@ def text_cache_caption(candidate: Candidate) -> Said | None:
         found = [key for key in keys if is_on(part.params.get(key))]
         if found:
             place = part.at(candidate, found[0])
-            message = f"{listed(found)} {are(found)} set{place}, and text encoder outputs are cached without."
+            message = f"{listed(found)} {are(found)} set{place}: no part of cached text encoder outputs."
             return Said(message, "Write it into the caption files, or do not cache.", _text_option(candidate))
     return None
 
