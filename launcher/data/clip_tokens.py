@@ -34,8 +34,14 @@ _QUOTES = {**dict.fromkeys(map(ord, "\u2018\u2019\u201a\u201b\u02bc"), "'"), **d
 _LIGATURES = {ord(each): unicodedata.normalize("NFKC", each) for each in "ĲĳŉǄǅǆǇǈǉǊǋǌǱǲǳﬀﬁﬂﬃﬄﬅﬆ"}
 _WIDE = re.compile("[\u3000\uff01-\uffee]+")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]|\x1b\\[((?:\\d|;)*)([a-zA-Z])")
-_CJK = re.compile(
-    "[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002a6df\U0002a700-\U0002ceaf\U0002f800-\U0002fa1f]"
+# As ranges and not as a pattern: compiling such a set takes 10 ms.
+_CJK = (
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2CEAF),
+    (0x2F800, 0x2FA1F),
 )
 
 
@@ -116,7 +122,12 @@ def _tidied(text: str, ftfy: bool) -> str:
         return unicodedata.normalize("NFC", text).lower()
     # Without it transformers takes out control characters and sets each CJK character apart (BasicTokenizer).
     kept = "".join(char for char in text if char in "\t\n\r" or unicodedata.category(char)[0] != "C")
-    return unicodedata.normalize("NFC", _CJK.sub(r" \g<0> ", kept.replace("\ufffd", ""))).lower()
+    return unicodedata.normalize("NFC", _apart(kept.replace("\ufffd", ""))).lower()
+
+
+def _apart(text: str) -> str:
+    """The text with a blank on both sides of every CJK character."""
+    return "".join(f" {char} " if any(low <= ord(char) <= high for low, high in _CJK) else char for char in text)
 
 
 def _words(text: str) -> list[str]:

@@ -395,7 +395,8 @@ def test_what_a_key_is_in_a_spec(tmp_path: Path) -> None:
     assert finding.message.startswith("sample_prompts 2: ")
     assert "fox.toml:" in str(finding.where)
     finding = only(inline(tmp_path, '[[sample_prompts]]\nprompt = "a"\nflow_shift = 3.0\n'))
-    assert finding.code == "prompt-flag-unknown"  # this release has no such flag
+    assert finding.code == "prompt-flag-unknown"
+    assert finding.message == "sample_prompts 1: This release of the trainer knows no flow_shift (--fs)."
 
 
 def test_where_no_samples_are_drawn_nothing_is_an_error(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from launcher.base.findings import Finding, Severity
 from launcher.base.nearest import nearest
 from launcher.plan.checks.prompt_codes import FLAG_IN_TEXT, FLAG_TWICE, FLAG_UNKNOWN, FLAG_VALUE, READ_AS_FLAG
 from launcher.plan.checks.prompt_file import Prompt
+from launcher.plan.prompts import FLAGS
 from launcher.trainer.prompt_flags import Part, PromptFlag, PromptReader, parts_of
 
 # What other programs call the same thing → its key here.
@@ -28,8 +29,9 @@ _MOST_PARTS = 60
 _MOST_LOOKALIKES = 30
 _LONGEST_VALUE = 200
 _WORD = re.compile(r"(?P<name>[A-Za-z]+(?:[_-][A-Za-z]+)*)[ \t=:]*(?P<value>.*)", re.DOTALL)
-# Dashes that word processors and keyboards write instead of two plain ones.
-_LOOKALIKE = re.compile(r"(?:^|(?<=[\s,;.]))(?P<dash>--|-|[\u2010-\u2015\u2212]{1,2})(?P<name>[A-Za-z]{1,4})(?= )")
+# Dashes that word processors and keyboards write instead of two plain ones, each as a plain one.
+_DASHES = dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-")
+_LOOKALIKE = re.compile(r"(?:^|(?<=[\s,;.]))--?(?P<name>[A-Za-z]{1,4})(?= )")
 _SPECIAL_NUMBER = re.compile(r"-\d+")
 
 
@@ -95,19 +97,20 @@ class _Say:
 
     def lookalikes(self, text: str) -> None:
         """Flags that are none, because of what stands before them or instead of the dashes."""
-        for match in islice(_LOOKALIKE.finditer(text), _MOST_LOOKALIKES):
+        for match in islice(_LOOKALIKE.finditer(text.translate(_DASHES)), _MOST_LOOKALIKES):
             flag = self.reader.flag(match["name"])
             start = match.start("name")
             rest = text[start : start + _LONGEST_VALUE]
             part = parts_of(rest, [flag])[0] if flag else None
             if flag is None or part is None or part.flag is None:
                 continue
-            plain = match["dash"] == "--"
-            if flag.kind == "text" and not plain and match["dash"] == "-":
+            dash = text[match.start() : start]
+            plain = dash == "--"
+            if flag.kind == "text" and dash == "-":
                 continue  # "-n" may be anything
             end = f" {part.value}" if flag.kind != "text" else ""
-            why = "no blank stands before it" if plain else f"it begins with {match['dash']!r}"
-            message = f"{self.prompt.label}{match[0]}{end} stays in the prompt as words: {why}."
+            why = "no blank stands before it" if plain else f"it begins with {dash!r}"
+            message = f"{self.prompt.label}{dash}{match['name']}{end} stays in the prompt as words: {why}."
             hint = f'Write " --{flag.name}{end or " …"}".'
             self.at(FLAG_IN_TEXT.at(self.prompt.where, message, hint))
 
@@ -142,6 +145,9 @@ class _Say:
             hint = f"A prompt line takes {names}."
         if meant:
             hint = f"Did you mean --{meant.name}{_fitting(meant, value)}?"
+        key = next((key for key, (flag, _) in FLAGS.items() if flag == name), None)
+        if key and self.prompt.label:  # kl has written the line from a spec, in which every key has its flag
+            message, hint = f"This release of the trainer knows no {key} (--{name}).", f"Leave {key} out."
         if name.lower() in ("size", "ar", "aspect"):
             hint = "Give --w and --h in pixels."
         self.at(FLAG_UNKNOWN.at(self.prompt.where, self.prompt.label + message, hint))
