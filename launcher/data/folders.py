@@ -10,12 +10,14 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 # library/train_util.py, IMAGE_EXTENSIONS; .avif and .jxl only where a plugin for Pillow is installed.
 PICTURE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".PNG", ".JPG", ".JPEG", ".WEBP", ".BMP")
 OTHER_PICTURES = frozenset(
     {".avif", ".jxl", ".gif", ".tif", ".tiff", ".heic", ".heif", ".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp"}
 )
+_FIRST = 1000  # files of a folder that is only glanced at
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,15 @@ def read_folder(path: str) -> Folder:
     except (OSError, ValueError):
         return Folder(path, os.path.isdir(path) if "\0" not in path else False, {})  # noqa: PTH112 - text, as above
     return Folder(path, True, files, frozenset(others))
+
+
+def holds_pictures(path: str, extensions: tuple[str, ...]) -> bool:
+    """Whether a folder has a picture among the first files that are found in it."""
+    try:
+        with os.scandir(path) as entries:
+            return any(entry.name.endswith(extensions) for entry in islice(entries, _FIRST))
+    except (OSError, ValueError):
+        return False
 
 
 def folders_in(path: str) -> Iterator[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from launcher.data.captions import Caption, candidates, read_caption, with_dot
@@ -44,8 +44,8 @@ def survey(blueprint: Blueprint, rules: SurveyRules | None = None, *, progress: 
 
     Nothing is raised: what cannot be read is part of the result.
     """
-    known = rules or SurveyRules()
-    return Survey(tuple(_dataset(dataset, known, progress) for dataset in blueprint.datasets))
+    look_around = _Look(rules or SurveyRules(), progress)
+    return Survey(tuple(_dataset(dataset, look_around) for dataset in blueprint.datasets))
 
 
 def length_of(found: Survey, candidate: Candidate) -> RunLength | None:
@@ -83,28 +83,45 @@ def as_int(value: Any, default: int) -> int:
         return default
 
 
-def _dataset(blueprint: DatasetBlueprint, rules: SurveyRules, progress: Progress | None) -> DatasetSurvey:
+@dataclass(frozen=True)
+class _Look:
+    """One survey. Several datasets may have one folder, in several resolutions: it is looked at once."""
+
+    rules: SurveyRules
+    progress: Progress | None
+    pictures: dict[tuple[Any, ...], tuple[Picture, ...]] = field(default_factory=dict)
+
+    def at(self, folder: Folder, params: Mapping[str, Any]) -> tuple[Picture, ...]:
+        """The pictures of a folder, with captions as the subset's parameters say."""
+        asked = ("caption_extension", "enable_wildcard", "class_tokens")
+        key = (folder.path, *(str(params.get(name)) for name in asked))
+        if key not in self.pictures:
+            self.pictures[key] = _in_folder(folder, params, self.rules, self.progress)
+        return self.pictures[key]
+
+
+def _dataset(blueprint: DatasetBlueprint, around: _Look) -> DatasetSurvey:
     subsets: list[SubsetSurvey] = []
     split = blueprint.params.get("validation_split")
     split = float(split) if isinstance(split, (int, float)) and blueprint.kind is not Kind.FINETUNING else 0.0
     seed = blueprint.params.get("validation_seed")
     for each in blueprint.subsets:
-        found = _subset(each, blueprint.kind, rules, progress)
+        found = _subset(each, blueprint.kind, around)
         if not found.ignored and split > 0 and not found.is_reg:
             part = training_part(len(found.pictures), split, seed if isinstance(seed, int) else None)
             found = replace(found, trained=tuple(found.pictures[place] for place in part))
         subsets.append(found)
-    return _in_buckets(blueprint, subsets, rules, exact=not (split > 0 and not isinstance(seed, int)))
+    return _in_buckets(blueprint, subsets, around.rules, exact=not (split > 0 and not isinstance(seed, int)))
 
 
-def _subset(blueprint: SubsetBlueprint, kind: Kind, rules: SurveyRules, progress: Progress | None) -> SubsetSurvey:
+def _subset(blueprint: SubsetBlueprint, kind: Kind, around: _Look) -> SubsetSurvey:
     params = blueprint.params
     repeats = as_int(params.get("num_repeats"), 1)
     directory = params.get("image_dir")
     folder = read_folder(directory) if isinstance(directory, str) else None
     empty = SubsetSurvey(blueprint, folder, repeats=repeats, is_reg=bool(params.get("is_reg")))
     if kind is Kind.FINETUNING:
-        found = metadata_pictures(blueprint, rules, progress)
+        found = metadata_pictures(blueprint, around.rules, around.progress)
         ignored = Ignored.NO_PICTURES if not found.pictures and not found.problem else None
         pictures = found.pictures
         return replace(empty, pictures=pictures, trained=pictures, ignored=ignored, problem=found.problem)
@@ -113,7 +130,7 @@ def _subset(blueprint: SubsetBlueprint, kind: Kind, rules: SurveyRules, progress
     if kind is Kind.CONTROLNET:
         conditioning = params.get("conditioning_data_dir")
         empty = replace(empty, conditioning=read_folder(conditioning) if isinstance(conditioning, str) else None)
-    listed = _in_folder(folder, params, rules, progress)
+    listed = around.at(folder, params)
     cached = cached_pictures(folder) if params.get("cache_info") else None
     if cached is not None:
         names = {picture.name for picture in cached.pictures}
@@ -125,7 +142,9 @@ def _subset(blueprint: SubsetBlueprint, kind: Kind, rules: SurveyRules, progress
     return replace(empty, pictures=listed, trained=listed, ignored=ignored)
 
 
-def _in_folder(folder: Folder, params: Any, rules: SurveyRules, progress: Progress | None) -> tuple[Picture, ...]:
+def _in_folder(
+    folder: Folder, params: Mapping[str, Any], rules: SurveyRules, progress: Progress | None
+) -> tuple[Picture, ...]:
     """The pictures of a folder with their captions."""
     names = folder.pictures(rules.extensions)
     extension = with_dot(str(params.get("caption_extension") or ""))

@@ -151,3 +151,9 @@ def test_a_list_of_captions_and_pictures_that_are_mixed(tmp_path: Path) -> None:
     assert _codes(_of(tmp_path, both)) == [("captions-mixed-up", Severity.ERROR)]
     assert _of(tmp_path, dataset(subset(image_dir, cache_info=True))) == []
     assert _of(tmp_path, both, source="x = 1") == []
+
+
+def test_a_folder_in_several_resolutions_is_one_finding(tmp_path: Path) -> None:
+    each = subset(fox(tmp_path / "img"), caption_extension=".caption")
+    candidate = candidate_with(tmp_path, [dataset(each), dataset(each, resolution=(768, 768))])
+    assert _codes(list(check_captions(candidate, survey_of(candidate)))) == [("caption-extension", Severity.ERROR)]

@@ -14,7 +14,7 @@ from launcher.data.folders import OTHER_PICTURES, Folder
 from launcher.plan.blueprint import Kind
 from launcher.plan.checks import caption_codes as codes
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.pictures import label_of, listed, number_of, place_of
+from launcher.plan.checks.pictures import label_of, listed, number_of, once, place_of
 from launcher.plan.survey_rules import TRAIN_UTIL
 from launcher.plan.surveyed import DatasetSurvey, Picture, SubsetSurvey, Survey
 from launcher.trainer.source_text import Evidence
@@ -39,9 +39,12 @@ _SHUFFLING = ("shuffle_caption", "caption_tag_dropout_rate", "token_warmup_step"
 
 
 def check_captions(candidate: Candidate, survey: Survey) -> Iterator[Finding]:
-    """What is wrong with captions: one finding per subset and kind, with the first names."""
-    if any(candidate.value(option) for option in ("use_object_template", "use_style_template")):
-        return  # textual inversion then writes the captions itself
+    """What is wrong with captions: one finding per folder and kind, with the first names."""
+    if not any(candidate.value(option) for option in ("use_object_template", "use_style_template")):
+        yield from once(_findings(candidate, survey))  # else textual inversion writes the captions itself
+
+
+def _findings(candidate: Candidate, survey: Survey) -> Iterator[Finding]:
     for dataset, subset in survey.subsets:
         if subset.ignored or subset.problem:
             continue

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 
 from launcher.base.findings import Finding, Severity
-from launcher.data.folders import OTHER_PICTURES, Folder, folders_in, read_folder
+from launcher.data.folders import OTHER_PICTURES, Folder, folders_in, holds_pictures
 from launcher.data.picture_cache import look
 from launcher.data.picture_headers import Kind as PictureKind
 from launcher.data.pictures import PictureSize, Unreadable
@@ -26,7 +26,20 @@ _SUBFOLDERS = 20  # looked into for pictures, to say where they are
 
 
 def check_pictures(candidate: Candidate, survey: Survey) -> Iterator[Finding]:
-    """What is wrong with folders and pictures: one finding per subset and kind, with the first names."""
+    """What is wrong with folders and pictures: one finding per folder and kind, with the first names."""
+    yield from once(_findings(candidate, survey))
+
+
+def once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Each thing once: the same folder may stand in several datasets, in several resolutions."""
+    said: set[tuple[str, str]] = set()
+    for finding in findings:
+        if (finding.code, finding.message) not in said:
+            said.add((finding.code, finding.message))
+            yield finding
+
+
+def _findings(candidate: Candidate, survey: Survey) -> Iterator[Finding]:
     rules = survey_rules(candidate)
     if survey.datasets and survey.images == 0 and not any(subset.problem for _, subset in survey.subsets):
         yield from _no_data(survey, rules)
@@ -118,7 +131,7 @@ def _with_pictures_below(folder: Folder | None, rules: SurveyRules) -> str | Non
     if folder is None or not folder.there:
         return None
     names = list(folders_in(folder.path))[:_SUBFOLDERS]
-    return next((name for name in names if read_folder(folder.join(name)).pictures(rules.extensions)), None)
+    return next((name for name in names if holds_pictures(folder.join(name), rules.extensions)), None)
 
 
 def _other_formats(subset: SubsetSurvey, folder: Folder, rules: SurveyRules) -> Iterator[Finding]:
