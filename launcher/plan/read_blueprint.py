@@ -97,7 +97,8 @@ def _resolved(
     findings += check_something_left(
         blueprint, sum(len(table.get("subsets", [])) for table in config.get("datasets", []))
     )
-    return blueprint, tuple(findings)
+    # What [general] says wrong is wrong in every dataset, and said once.
+    return blueprint, tuple(dict.fromkeys(findings))
 
 
 def _dataset(

@@ -4,95 +4,44 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import toml
-from candidate_bed import candidate_of
-from dataset_sources import CONFIG_UTIL, SOURCES
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from plan_bed import option, switch
+from dataset_bed import SOUND, config_findings, line_of, only_finding
+from dataset_sources import SOURCES
 
-from launcher.base.findings import Finding, Severity
-from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.dataset_config import MOST_FINDINGS, check_dataset_config
-from launcher.plan.checks.dataset_json import find_json_lines
-from launcher.plan.checks.dataset_source import LARGEST, read_dataset_text
+from launcher.base.findings import Severity
+from launcher.plan.checks.dataset_config import MOST_FINDINGS
 from launcher.plan.checks.dataset_values import better, converted, is_odd, passes, said, shown, wanted_words
-from launcher.plan.read_blueprint import read_blueprint
 from launcher.trainer.dataset_schema import Wanted
-
-OPTIONS = (
-    option("dataset_config", type="Path"),
-    option("train_data_dir", type="str"),
-    option("reg_data_dir", type="str"),
-    option("in_json", type="str"),
-    option("conditioning_data_dir", type="str"),
-    option("dataset_class", type="str"),
-    option("resolution", type="str"),
-    option("train_batch_size", type="int", default=1),
-    option("keep_tokens", type="int", default=0),
-    option("prior_loss_weight", type="float", default=1.0),
-    option("caption_extension", type="str", default=".caption"),
-    switch("shuffle_caption"),
-    switch("masked_loss"),
-)
-SOUND = (
-    '[general]\nkeep_tokens = 1\n\n[[datasets]]\nresolution = 512\nbatch_size = 2\n\n'
-    '[[datasets.subsets]]\nimage_dir = "img"\nnum_repeats = 3\n'
-)  # fmt: skip
-
-
-def _candidate(
-    folder: Path, config: str | bytes | None, spec: str = "", *, file: str = "data.toml", **more: Any
-) -> Candidate:
-    if config is not None:
-        content = config if isinstance(config, bytes) else config.encode("utf-8", "surrogatepass")
-        (folder / file).write_bytes(content)
-        spec = f'dataset_config = "{file}"\n{spec}'
-    return candidate_of(folder, spec, *OPTIONS, **{"sources": SOURCES, **more})
-
-
-def _found(folder: Path, config: str | bytes | None, spec: str = "", **more: Any) -> list[Finding]:
-    return list(check_dataset_config(_candidate(folder, config, spec, **more)))
-
-
-def _one(folder: Path, config: str, spec: str = "", **more: Any) -> Finding:
-    (found,) = _found(folder, config, spec, **more)
-    return found
-
-
-def _line(finding: Finding) -> int:
-    return int(str(finding.where).rpartition(":")[2])
 
 
 class TestQuiet:
     def test_a_sound_config(self, tmp_path: Path) -> None:
-        assert _found(tmp_path, SOUND) == []
+        assert config_findings(tmp_path, SOUND) == []
 
     def test_no_config(self, tmp_path: Path) -> None:
-        assert _found(tmp_path, None, 'train_data_dir = "img"\n') == []
+        assert config_findings(tmp_path, None, 'train_data_dir = "img"\n') == []
 
     def test_a_class_of_the_users_own_reads_no_config(self, tmp_path: Path) -> None:
-        assert _found(tmp_path, "[[datasets]]\nfoo = 1\n", 'dataset_class = "my.Dataset"\n') == []
+        assert config_findings(tmp_path, "[[datasets]]\nfoo = 1\n", 'dataset_class = "my.Dataset"\n') == []
 
     def test_every_kind(self, tmp_path: Path) -> None:
         kinds = (
             '[[datasets]]\n[[datasets.subsets]]\nmetadata_file = "m.json"\n'
             '[[datasets]]\n[[datasets.subsets]]\nimage_dir = "a"\nconditioning_data_dir = "c"\n'
         )
-        assert _found(tmp_path, SOUND + kinds, "masked_loss = true\n") == []
+        assert config_findings(tmp_path, SOUND + kinds, "masked_loss = true\n") == []
 
     def test_json(self, tmp_path: Path) -> None:
-        assert _found(tmp_path, json.dumps(toml.loads(SOUND)), file="data.json") == []
+        assert config_findings(tmp_path, json.dumps(toml.loads(SOUND)), file="data.json") == []
 
     def test_written_into_the_spec(self, tmp_path: Path) -> None:
-        assert _found(tmp_path, None, SOUND) == []
+        assert config_findings(tmp_path, None, SOUND) == []
 
     def test_a_checkout_that_checks_otherwise(self, tmp_path: Path) -> None:
         sources = {**SOURCES, "library/config_util.py": "def datasets_of(args): ...\n"}
-        assert _found(tmp_path, "[[datasets]]\nfoo = 1\n", sources=sources) == []
+        assert config_findings(tmp_path, "[[datasets]]\nfoo = 1\n", sources=sources) == []
 
 
 class TestUnknownKeys:
@@ -120,19 +69,19 @@ class TestUnknownKeys:
         }
         after = parts[table]
         config = "".join(f"{text}\n{line}\n" if text.startswith(after) else f"{text}\n" for text in SOUND.splitlines())
-        finding = _one(tmp_path, config)
+        finding = only_finding(tmp_path, config)
         assert (finding.code, finding.severity) == ("dataset-unknown-key", Severity.ERROR)
         assert table in finding.message and line.partition(" ")[0] in finding.message
         assert hint in (finding.hint or "")
-        assert config.splitlines()[_line(finding) - 1] == line
+        assert config.splitlines()[line_of(finding) - 1] == line
 
     def test_keys_of_another_kind(self, tmp_path: Path) -> None:
         config = '[[datasets]]\n[[datasets.subsets]]\nmetadata_file = "m"\nclass_tokens = "fox"\n'
-        assert _one(tmp_path, config).hint == "It is for datasets whose subsets have no metadata_file."
+        assert only_finding(tmp_path, config).hint == "It is for datasets whose subsets have no metadata_file."
 
     def test_what_the_script_does_not_support(self, tmp_path: Path) -> None:
         sources = {**SOURCES, "train_network.py": SOURCES["train_network.py"].replace("loss, True)", "loss, False)")}
-        finding = _one(tmp_path, SOUND + "caption_dropout_rate = 0.1\n", sources=sources)
+        finding = only_finding(tmp_path, SOUND + "caption_dropout_rate = 0.1\n", sources=sources)
         assert finding.hint == "train_network.py does not take it."
 
     @pytest.mark.parametrize(
@@ -144,19 +93,21 @@ class TestUnknownKeys:
         ],
     )
     def test_tables_that_there_are_not(self, tmp_path: Path, line: str, hint: str) -> None:
-        assert _one(tmp_path, SOUND + line + "\n").hint == hint
+        assert only_finding(tmp_path, SOUND + line + "\n").hint == hint
 
     def test_keys_above_all_tables(self, tmp_path: Path) -> None:
-        assert _one(tmp_path, "resolution = 512\n" + SOUND).hint == "Write it under [general] or [[datasets]]."
-        assert _one(tmp_path, 'image_dir = "a"\n' + SOUND).hint == "Write it under [[datasets.subsets]]."
+        assert only_finding(tmp_path, "resolution = 512\n" + SOUND).hint == "Write it under [general] or [[datasets]]."
+        assert only_finding(tmp_path, 'image_dir = "a"\n' + SOUND).hint == "Write it under [[datasets.subsets]]."
 
     def test_a_script_of_one_kind(self, tmp_path: Path) -> None:
-        found = _found(tmp_path, SOUND, script_file="train_control_net.py")
+        found = config_findings(tmp_path, SOUND, script_file="train_control_net.py")
         assert [finding.code for finding in found] == ["dataset-missing-key"]
         assert "conditioning_data_dir" in found[0].message
 
     def test_endless_mistakes_are_counted(self, tmp_path: Path) -> None:
-        found = _found(tmp_path, SOUND + "".join(f"key_{number} = 1\n" for number in range(MOST_FINDINGS + 100)))
+        found = config_findings(
+            tmp_path, SOUND + "".join(f"key_{number} = 1\n" for number in range(MOST_FINDINGS + 100))
+        )
         assert len(found) == MOST_FINDINGS + 1
         assert "100 more" in found[-1].message
 
@@ -181,11 +132,11 @@ class TestTypes:
     )
     def test_in_a_subset(self, tmp_path: Path, line: str, message: str, hint: str | None) -> None:
         config = SOUND.replace("num_repeats = 3\n", f"{line}\n")
-        finding = _one(tmp_path, config)
+        finding = only_finding(tmp_path, config)
         assert (finding.code, finding.severity) == ("dataset-wrong-type", Severity.ERROR)
         assert message in finding.message
         assert finding.hint == hint
-        assert _line(finding) == 10
+        assert line_of(finding) == 10
 
     @pytest.mark.parametrize(
         ("line", "hint"),
@@ -199,23 +150,23 @@ class TestTypes:
         ],
     )
     def test_in_general(self, tmp_path: Path, line: str, hint: str | None) -> None:
-        finding = _one(tmp_path, SOUND.replace("keep_tokens = 1", line))
-        assert (finding.code, finding.hint, _line(finding)) == ("dataset-wrong-type", hint, 2)
+        finding = only_finding(tmp_path, SOUND.replace("keep_tokens = 1", line))
+        assert (finding.code, finding.hint, line_of(finding)) == ("dataset-wrong-type", hint, 2)
 
     @pytest.mark.parametrize("line", ["num_repeats = true", "caption_dropout_rate = true"])
     def test_true_is_a_number_for_the_trainer(self, tmp_path: Path, line: str) -> None:
-        finding = _one(tmp_path, SOUND.replace("num_repeats = 3", line))
+        finding = only_finding(tmp_path, SOUND.replace("num_repeats = 3", line))
         assert finding.severity is Severity.WARNING
         assert "takes true for 1" in finding.message
 
     def test_true_in_a_list(self, tmp_path: Path) -> None:
-        finding = _one(tmp_path, SOUND.replace("resolution = 512", "resolution = [true, true]"))
+        finding = only_finding(tmp_path, SOUND.replace("resolution = 512", "resolution = [true, true]"))
         assert finding.severity is Severity.WARNING
 
     def test_null(self, tmp_path: Path) -> None:
         config = '{"datasets": [{"subsets": [{"image_dir": "a",\n"num_repeats": null}]}]}'
-        finding = _one(tmp_path, config, file="data.json")
-        assert "null" in finding.message and _line(finding) == 2
+        finding = only_finding(tmp_path, config, file="data.json")
+        assert "null" in finding.message and line_of(finding) == 2
 
     @pytest.mark.parametrize(
         "config",
@@ -223,56 +174,56 @@ class TestTypes:
          "[[datasets]]\nsubsets = 3\n", '[[datasets]]\nsubsets = ["a"]\n', '[datasets]\nresolution = 3\n'],
     )  # fmt: skip
     def test_other_shapes(self, tmp_path: Path, config: str) -> None:
-        found = _found(tmp_path, config)
+        found = config_findings(tmp_path, config)
         assert {finding.code for finding in found} == {"dataset-wrong-type"}
 
     @pytest.mark.parametrize("config", ["[]", "3", "null", '"text"'])
     def test_json_that_is_no_table(self, tmp_path: Path, config: str) -> None:
-        assert _one(tmp_path, config, file="data.json").code in ("dataset-wrong-type", "dataset-broken")
+        assert only_finding(tmp_path, config, file="data.json").code in ("dataset-wrong-type", "dataset-broken")
 
 
 class TestOtherMistakes:
     def test_a_required_key(self, tmp_path: Path) -> None:
-        finding = _one(tmp_path, SOUND.replace('image_dir = "img"\n', ""))
-        assert (finding.code, _line(finding)) == ("dataset-missing-key", 8)
+        finding = only_finding(tmp_path, SOUND.replace('image_dir = "img"\n', ""))
+        assert (finding.code, line_of(finding)) == ("dataset-missing-key", 8)
         assert "image_dir" in finding.message
 
     def test_mixed_kinds(self, tmp_path: Path) -> None:
-        finding = _one(tmp_path, SOUND + '[[datasets.subsets]]\nmetadata_file = "m"\n')
-        assert (finding.code, _line(finding)) == ("dataset-mixed-kinds", 4)
+        finding = only_finding(tmp_path, SOUND + '[[datasets.subsets]]\nmetadata_file = "m"\n')
+        assert (finding.code, line_of(finding)) == ("dataset-mixed-kinds", 4)
 
     def test_two_datasets_of_two_kinds_are_sound(self, tmp_path: Path) -> None:
-        assert _found(tmp_path, SOUND + '[[datasets]]\n[[datasets.subsets]]\nmetadata_file = "m"\n') == []
+        assert config_findings(tmp_path, SOUND + '[[datasets]]\n[[datasets.subsets]]\nmetadata_file = "m"\n') == []
 
     @pytest.mark.parametrize("config", ["", "[general]\n", "datasets = []\n", "[[datasets]]\nresolution = 512\n"])
     def test_nothing_to_train_on(self, tmp_path: Path, config: str) -> None:
-        finding = _one(tmp_path, config)
+        finding = only_finding(tmp_path, config)
         assert (finding.code, finding.severity) == ("dataset-empty", Severity.ERROR)
 
     def test_one_empty_dataset_of_two(self, tmp_path: Path) -> None:
-        finding = _one(tmp_path, SOUND + "[[datasets]]\nresolution = 768\n")
-        assert (finding.severity, _line(finding)) == (Severity.WARNING, 11)
+        finding = only_finding(tmp_path, SOUND + "[[datasets]]\nresolution = 768\n")
+        assert (finding.severity, line_of(finding)) == (Severity.WARNING, 11)
 
 
 class TestPlaces:
     def test_in_the_spec(self, tmp_path: Path) -> None:
-        finding = _one(tmp_path, None, SOUND + "num_repeat = 2\n")  # type: ignore[arg-type]
+        finding = only_finding(tmp_path, None, SOUND + "num_repeat = 2\n")  # type: ignore[arg-type]
         assert str(finding.where).endswith("fox.toml:11")
 
     def test_from_a_template(self, tmp_path: Path) -> None:
         (tmp_path / "base.toml").write_text("# a\n[general]\nkep_tokens = 2\n", encoding="utf-8")
         spec = 'extends = "base.toml"\n' + SOUND.partition("\n\n")[2]
-        finding = _one(tmp_path, None, spec)  # type: ignore[arg-type]
+        finding = only_finding(tmp_path, None, spec)  # type: ignore[arg-type]
         assert str(finding.where).endswith("base.toml:3")
 
     def test_inline_tables(self, tmp_path: Path) -> None:
         config = '[[datasets]]\nsubsets = [\n  {image_dir = "a"},\n  {image_dir = "b", foo = 1},\n]\n'
-        assert _line(_one(tmp_path, config)) == 4
+        assert line_of(only_finding(tmp_path, config)) == 4
 
     def test_in_json(self, tmp_path: Path) -> None:
         config = json.dumps({"datasets": [{"subsets": [{"image_dir": "a"}, {"image_dir": "b", "foo": 1}]}]}, indent=1)
-        finding = _one(tmp_path, config, file="data.json")
-        assert config.splitlines()[_line(finding) - 1].strip().startswith('"foo"')
+        finding = only_finding(tmp_path, config, file="data.json")
+        assert config.splitlines()[line_of(finding) - 1].strip().startswith('"foo"')
 
 
 class TestBroken:
@@ -291,173 +242,66 @@ class TestBroken:
         ],
     )
     def test_toml(self, tmp_path: Path, config: str, line: int, words: str) -> None:
-        finding = _one(tmp_path, config)
-        assert (finding.code, _line(finding)) == ("dataset-broken", line)
+        finding = only_finding(tmp_path, config)
+        assert (finding.code, line_of(finding)) == ("dataset-broken", line)
         assert words in finding.message
 
     def test_not_utf8(self, tmp_path: Path) -> None:
-        found = _found(tmp_path, b'[general]\nclass_tokens = "\xff"\n')
-        assert [(finding.code, _line(finding)) for finding in found] == [("dataset-broken", 2)]
+        found = config_findings(tmp_path, b'[general]\nclass_tokens = "\xff"\n')
+        assert [(finding.code, line_of(finding)) for finding in found] == [("dataset-broken", 2)]
 
     def test_json(self, tmp_path: Path) -> None:
-        finding = _one(tmp_path, '{"general":\n {"a" 1}}', file="data.json")
-        assert (finding.code, _line(finding)) == ("dataset-broken", 2)
+        finding = only_finding(tmp_path, '{"general":\n {"a" 1}}', file="data.json")
+        assert (finding.code, line_of(finding)) == ("dataset-broken", 2)
 
     def test_a_key_twice_in_json(self, tmp_path: Path) -> None:
         config = '{"general": {"keep_tokens": 1,\n"keep_tokens": 2}, "datasets": [{"subsets": [{"image_dir": "a"}]}]}'
-        finding = _one(tmp_path, config, file="data.json")
-        assert (finding.code, _line(finding)) == ("dataset-key-twice", 2)
+        finding = only_finding(tmp_path, config, file="data.json")
+        assert (finding.code, line_of(finding)) == ("dataset-key-twice", 2)
 
     def test_what_toml_takes_otherwise_than_it_is_meant(self, tmp_path: Path) -> None:
         config = SOUND + 'class_tokens = """red  \nfox"""\n'
         assert toml.loads(config)["datasets"][0]["subsets"][0]["class_tokens"] == "red\nfox"
-        finding = _one(tmp_path, config)
-        assert (finding.code, finding.severity, _line(finding)) == ("dataset-misread", Severity.WARNING, 11)
+        finding = only_finding(tmp_path, config)
+        assert (finding.code, finding.severity, line_of(finding)) == ("dataset-misread", Severity.WARNING, 11)
 
     @pytest.mark.parametrize("line", ["caption_dropout_rate = -0.0", "caption_dropout_rate = nan", "keep_tokens = 1_0"])
     def test_numbers_mean_the_same(self, tmp_path: Path, line: str) -> None:
-        assert _found(tmp_path, SOUND + f"{line}\n") == []
+        assert config_findings(tmp_path, SOUND + f"{line}\n") == []
 
     def test_windows_line_ends_are_sound(self, tmp_path: Path) -> None:
-        assert _found(tmp_path, SOUND.replace("\n", "\r\n").encode()) == []
+        assert config_findings(tmp_path, SOUND.replace("\n", "\r\n").encode()) == []
 
 
 class TestIgnored:
     def test_other_sources_of_pictures(self, tmp_path: Path) -> None:
-        found = _found(tmp_path, SOUND, 'train_data_dir = "img"\nin_json = "m.json"\nreg_data_dir = "reg"\n')
+        found = config_findings(tmp_path, SOUND, 'train_data_dir = "img"\nin_json = "m.json"\nreg_data_dir = "reg"\n')
         assert [finding.code for finding in found] == ["dataset-option-ignored"] * 3
         assert {finding.severity for finding in found} == {Severity.WARNING}
         assert str(found[0].where).endswith("fox.toml:2")
 
     @pytest.mark.parametrize("line", ['resolution = "768"', "train_batch_size = 4", "keep_tokens = 5"])
     def test_an_option_that_the_config_overrides(self, tmp_path: Path, line: str) -> None:
-        finding = _one(tmp_path, SOUND, f"{line}\n")
+        finding = only_finding(tmp_path, SOUND, f"{line}\n")
         assert (finding.code, finding.severity) == ("dataset-option-overridden", Severity.WARNING)
         assert finding.message.startswith(line.partition(" ")[0])
         assert "data.toml:" in (finding.hint or "")
 
     @pytest.mark.parametrize("line", ['resolution = "512,512"', "train_batch_size = 2", "keep_tokens = 1"])
     def test_one_that_says_the_same(self, tmp_path: Path, line: str) -> None:
-        assert _found(tmp_path, SOUND, f"{line}\n") == []
+        assert config_findings(tmp_path, SOUND, f"{line}\n") == []
 
     def test_one_that_counts_for_some_dataset(self, tmp_path: Path) -> None:
         other = '[[datasets]]\nresolution = 640\n[[datasets.subsets]]\nimage_dir = "b"\n'
-        assert _found(tmp_path, SOUND + other, "train_batch_size = 4\n") == []
+        assert config_findings(tmp_path, SOUND + other, "train_batch_size = 4\n") == []
 
     def test_a_switch(self, tmp_path: Path) -> None:
         config = SOUND + "shuffle_caption = false\n"
-        assert [finding.code for finding in _found(tmp_path, config, "shuffle_caption = true\n")] == [
+        assert [finding.code for finding in config_findings(tmp_path, config, "shuffle_caption = true\n")] == [
             "dataset-option-overridden"
         ]
         config += '[[datasets.subsets]]\nimage_dir = "b"\n'
-        assert _found(tmp_path, config, "shuffle_caption = true\n") == []
-
-
-class TestUnread:
-    def test_a_schema_that_cannot_be_read(self, tmp_path: Path) -> None:
-        changed = CONFIG_UTIL.replace("self.general_schema =", "self.common =")
-        finding = _one(tmp_path, "[[datasets]]\nfoo = 1\n", sources={**SOURCES, "library/config_util.py": changed})
-        assert (finding.code, finding.severity) == ("dataset-unread", Severity.WARNING)
-
-    def test_a_script_that_cannot_be_read(self, tmp_path: Path) -> None:
-        sources = {**SOURCES, "train_network.py": "sanitizer = ConfigSanitizer(*kinds)\n"}
-        finding = _one(tmp_path, "[[datasets]]\nfoo = 1\n", sources=sources)
-        assert (finding.code, finding.severity) == ("dataset-unread", Severity.WARNING)
-
-    @pytest.mark.parametrize(
-        "text",
-        ["# " + "x" * LARGEST, "a = " + "[" * 5000, "a" + "=b" * 5000, 'a = ["' + "a," * 50_000 + '"]',
-         "a." * 5000 + "a = 1", 'a = "' + "\\\\" * 20_000 + '"', 'a = [{b="' + " } { " * 9000 + '"}]'],
-        ids=["large", "deep", "equals", "commas", "dots", "backslashes", "braces"],
-    )  # fmt: skip
-    def test_what_would_take_minutes(self, tmp_path: Path, text: str) -> None:
-        finding = _one(tmp_path, text + "\n")
-        assert (finding.code, finding.severity) == ("dataset-unread", Severity.WARNING)
-        assert read_blueprint(_candidate(tmp_path, text + "\n"))[0] is None
-
-    def test_large_json(self, tmp_path: Path) -> None:
-        assert _one(tmp_path, "[" * LARGEST + "[", file="data.json").code == "dataset-unread"
-
-    def test_deep_json(self, tmp_path: Path) -> None:
-        assert _one(tmp_path, "[" * 100_000 + "]" * 100_000, file="data.json").code == "dataset-broken"
-
-
-_WORDS = st.sampled_from(
-    ["general", "datasets", "subsets", "image_dir", "resolution", "num_repeats", "[", "]", "[[", "]]", "{", "}", "=",
-     ".", ",", "\n", " ", '"', "'", '"""', "#", "\\", "1", "true", "-", "0x", "1979-05-27", "\t", "\r\n", "é", "\0", "inf"]
-)  # fmt: skip
-
-
-def _survives(folder: Path, text: str, file: str) -> None:
-    candidate = _candidate(folder, text, file=file)
-    findings = [*check_dataset_config(candidate), *read_blueprint(candidate)[1]]
-    for finding in findings:
-        assert len(finding.message) < 600 and finding.message.isprintable(), finding
-        assert finding.where is not None
-        finding.message.encode()
-    read = read_dataset_text(candidate)
-    assert read is not None
-    assert read.config is not None or read.findings
-
-
-class TestHostile:
-    @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=1000)
-    @given(st.lists(_WORDS, max_size=60).map("".join))
-    def test_words_of_toml(self, tmp_path: Path, text: str) -> None:
-        _survives(tmp_path, text, "data.toml")
-
-    @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=1000)
-    @given(st.text(max_size=200))
-    def test_any_text(self, tmp_path: Path, text: str) -> None:
-        _survives(tmp_path, text, "data.toml")
-        _survives(tmp_path, text, "data.json")
-
-    @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=1000)
-    @given(
-        st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-            lambda inner: (
-                st.lists(inner, max_size=4)
-                | st.dictionaries(
-                    st.sampled_from(["general", "datasets", "subsets", "image_dir", "resolution", "num_repeats"])
-                    | st.text(max_size=60),
-                    inner,
-                    max_size=4,
-                )
-            ),
-            max_leaves=30,
-        )
-    )
-    def test_any_json(self, tmp_path: Path, value: Any) -> None:
-        _survives(tmp_path, json.dumps(value), "data.json")
-
-    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=1000)
-    @given(
-        st.sampled_from(["a = ", '[["', "[", "a.", '"', "[[datasets]]\n", "a = [", "a = {b = "]),
-        st.sampled_from(["[", "{a=", "a.", "\\", ",", "]", '"', "'", "=", "\n", "[]\n", "{", '"a",', "1_", "\\u00e9"]),
-        st.integers(1, 3000),
-        st.text(max_size=10),
-    )
-    def test_endless_repetition(self, tmp_path: Path, start: str, again: str, times: int, end: str) -> None:
-        _survives(tmp_path, start + again * times + end, "data.toml")
-
-    @settings(max_examples=200, deadline=1000)
-    @given(st.recursive(st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3)
-                        | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=20))  # fmt: skip
-    def test_json_lines_know_every_key(self, value: Any) -> None:
-        text = json.dumps(value, indent=1)
-        found = find_json_lines(text)
-        assert found.repeated == ()
-        rows = text.splitlines()
-
-        def walk(part: Any, path: tuple[str | int, ...]) -> None:
-            pairs = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
-            for key, inner in pairs:
-                row = rows[found.lines[(*path, key)] - 1]
-                assert json.dumps(key) in row if isinstance(key, str) else row.strip()
-                walk(inner, (*path, key))
-
-        walk(value, ())
+        assert config_findings(tmp_path, config, "shuffle_caption = true\n") == []
 
 
 class TestValues:

@@ -95,6 +95,7 @@ ONLY_REGULARIZATION = Code(
 )
 
 _RATES = ("caption_dropout_rate", "caption_tag_dropout_rate")
+_ACTS_ON_TOKENS = ("shuffle_caption", "token_warmup_step", "caption_tag_dropout_rate")
 _PATHS = ("image_dir", "metadata_file", "conditioning_data_dir")
 _VARIABLE = re.compile(r"\$(?:\{[^}]+\}|[A-Za-z_]\w*)")
 _SHUFFLES = Evidence(
@@ -123,7 +124,7 @@ def check_subsets(candidate: Candidate, dataset: DatasetBlueprint) -> Iterator[F
             hint = "Remove one of the two, or give it a [[datasets]] of its own."
             yield SAME_SUBSET.at(subset.places.get(key, subset.where), message, hint)
         yield from _paths(candidate, subset)
-        yield from _captions(candidate, subset)
+        yield from _rates(candidate, subset)
 
 
 def used_subsets(dataset: DatasetBlueprint) -> Iterator[SubsetBlueprint]:
@@ -144,6 +145,7 @@ def check_blueprint(candidate: Candidate, script: ScriptDatasets, blueprint: Blu
         yield from _interpolation(candidate, dataset)
         yield from _validation(candidate, dataset)
         yield from _kinds(candidate, dataset)
+    yield from _keep_tokens(candidate, blueprint)
 
 
 def check_something_left(blueprint: Blueprint, written: int) -> Iterator[Finding]:
@@ -174,20 +176,27 @@ def _is_there(candidate: Candidate, path: str) -> bool:
     return os.path.exists(os.path.join(candidate.trainer.checkout, path))  # noqa: PTH110, PTH118 - to the letter
 
 
-def _captions(candidate: Candidate, subset: SubsetBlueprint) -> Iterator[Finding]:
-    params = subset.params
+def _rates(candidate: Candidate, subset: SubsetBlueprint) -> Iterator[Finding]:
     for name in _RATES:
-        rate = params.get(name) or 0
+        rate = subset.params.get(name) or 0
         where = subset.places.get(name)
         # Said once by the option itself (rules about options), and here where the config says it.
         if where and where != candidate.where(name) and not 0 <= rate <= 1:
             yield RATE.at(where, f"{name} is {rate}, and a rate is between 0 and 1.", "Write 0.1 for one in ten.")
-    where = subset.places.get("keep_tokens")
-    acts = any(params.get(name) for name in ("shuffle_caption", "token_warmup_step", "caption_tag_dropout_rate"))
-    idle = params.get("keep_tokens", 0) > 0 and not acts
-    if where and where != candidate.where("keep_tokens") and idle and candidate.says(_SHUFFLES):
-        message = "keep_tokens has no effect: the caption's tokens stay as they are."
-        yield KEEP_TOKENS.at(where, message, "Set shuffle_caption = true, or remove keep_tokens.")
+
+
+def _keep_tokens(candidate: Candidate, blueprint: Blueprint) -> Iterator[Finding]:
+    """Places that say keep_tokens for subsets none of which does anything with the tokens."""
+    acting: dict[str, bool] = {}
+    for subset in (subset for dataset in blueprint.datasets for subset in dataset.subsets):
+        where, params = subset.places.get("keep_tokens"), subset.params
+        if where and where != candidate.where("keep_tokens") and params["keep_tokens"] > 0:
+            acts = any(params.get(name) for name in _ACTS_ON_TOKENS)
+            acting[where] = acting.get(where, False) or acts
+    for where in (where for where, acts in acting.items() if not acts):
+        if candidate.says(_SHUFFLES):
+            message = "keep_tokens has no effect: the caption's tokens stay as they are."
+            yield KEEP_TOKENS.at(where, message, "Set shuffle_caption = true, or remove keep_tokens.")
 
 
 def _batch_size(candidate: Candidate, dataset: DatasetBlueprint) -> Iterator[Finding]:

@@ -278,11 +278,15 @@ def _different(value: Any, meant: Any, path: KeyPath) -> Iterator[tuple[KeyPath,
     elif isinstance(value, list) and isinstance(meant, list) and len(value) == len(meant):
         for index, (item, other) in enumerate(zip(value, meant, strict=True)):
             yield from _different(item, other, (*path, index))
-    elif isinstance(meant, (dict, list)) or isinstance(value, (dict, list)):
-        yield path, value, meant
-    elif isinstance(meant, (str, int, float)) and (type(value) is not type(meant) or _unequal(value, meant)):
+    elif _unequal(value, meant):
         yield path, value, meant
 
 
 def _unequal(value: Any, meant: Any) -> bool:
-    return bool(value != meant) and not (isinstance(meant, float) and isnan(meant) and isnan(value))
+    if not isinstance(meant, (str, int, float, list, dict)):
+        return False
+    if isinstance(value, (list, dict)) or type(value) is not type(meant):
+        return True
+    if isinstance(value, float) and isinstance(meant, float) and isnan(value):
+        return not isnan(meant)
+    return bool(value != meant)
