@@ -14,6 +14,7 @@ from launcher.run.directory import LOG, Taken, give_back, take, unavailable
 from launcher.run.outcome import Outcome
 from launcher.run.process import Processes, start
 from launcher.run.result import RunResult
+from launcher.run.roots import remember_root
 from launcher.run.screen import SafeScreen, Screen
 from launcher.run.signals import Asked, leave_terminals, signals_taken, terminals
 from launcher.run.supervise import stay
@@ -30,6 +31,7 @@ def launch(plan: Plan, screen: Screen) -> RunResult:
     with signals_taken() as asked:
         try:
             taken = take(plan.directory)
+            remember_root(plan.directory.parent)
             manifest = _archived(plan, taken)
             if asked.stop_signal is not None:  # before anything was started
                 give_back(taken, archive_names(plan))

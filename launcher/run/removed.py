@@ -44,6 +44,18 @@ def keep_record(directory: Path, manifest: Manifest) -> Path:
     return folder
 
 
+def run_of_record(folder: Path) -> str | None:
+    """The name of the run that a record is of, by the folder's name; None for a folder that is no record."""
+    found = _STAMP.search(folder.name)
+    return folder.name[: found.start()] if found else None
+
+
+def record_time(folder: Path) -> tuple[str, int]:
+    """When a record was made, as something that sorts: the time, and the number among those of the same second."""
+    found = _STAMP.search(folder.name)
+    return (found[1], int(found[2] or 1)) if found else ("", 0)
+
+
 def _new_folder(name: str) -> Path:
     home = removed_folder()
     home.mkdir(parents=True, exist_ok=True)
@@ -60,9 +72,8 @@ def _new_folder(name: str) -> Path:
 
 def _forget_oldest() -> None:
     with suppress(OSError):
-        stamped = [(_STAMP.search(folder.name), folder) for folder in removed_folder().iterdir()]
-        ours = [((found[1], int(found[2] or 1)), folder) for found, folder in stamped if found]
-        for _, folder in sorted(ours)[:-KEPT]:
+        ours = [folder for folder in removed_folder().iterdir() if run_of_record(folder)]
+        for folder in sorted(ours, key=record_time)[:-KEPT]:
             _forget(folder)
 
 
