@@ -183,6 +183,8 @@ class NetworkTrainer:
             train_dataset_group.verify_bucket_reso_steps(128)
 
     def train(self, args):
+        if args.dataset_class is not None:
+            return load_arbitrary_dataset(args)
         blueprint_generator = BlueprintGenerator(ConfigSanitizer(True, True, args.masked_loss, True))
         if args.dataset_config is not None:
             ignored = ["train_data_dir", "reg_data_dir", "in_json"]

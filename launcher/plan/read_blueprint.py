@@ -19,7 +19,15 @@ from launcher.plan.checks.dataset_blueprint import (
 )
 from launcher.plan.checks.dataset_config import finding_of
 from launcher.plan.checks.dataset_folders import GENERATED, generated_config
-from launcher.plan.checks.dataset_given import Sanitizer, kind_of, option_of, option_value, params_of, sanitizer_of
+from launcher.plan.checks.dataset_given import (
+    Sanitizer,
+    is_own_class,
+    kind_of,
+    option_of,
+    option_value,
+    params_of,
+    sanitizer_of,
+)
 from launcher.plan.checks.dataset_problems import find_problems
 from launcher.plan.checks.dataset_source import read_dataset_text
 from launcher.plan.checks.dataset_values import converted
@@ -45,10 +53,8 @@ def read_blueprint(candidate: Candidate) -> tuple[Blueprint | None, tuple[Findin
     The blueprint is None where it cannot be known: a dataset class of the user's own, a config that the trainer would
     refuse (`check_dataset_config` says why), a checkout that could not be read.
     """
-    if candidate.value("dataset_class") is not None:
-        return None, ()
     sanitizer = sanitizer_of(candidate)
-    if sanitizer is None or sanitizer.keys is None:
+    if sanitizer is None or sanitizer.keys is None or is_own_class(candidate, sanitizer):
         return None, ()
     text = read_dataset_text(candidate)
     if text is None:

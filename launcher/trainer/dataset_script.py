@@ -13,6 +13,7 @@ from launcher.trainer.static.sources import Sources
 
 _DREAMBOOTH = "generate_dreambooth_subsets_config_by_subdirs"
 _CONTROLNET = "generate_controlnet_subsets_config_by_subdirs"
+_CLASS = "dataset_class"
 _STEPS = "verify_bucket_reso_steps"
 _EXTRA = "assert_extra_args"  # the method of a trainer class in which a script verifies the steps of buckets
 _DEEPEST = 4  # scripts inherit from one another
@@ -26,7 +27,8 @@ class ScriptDatasets:
     decides, or None where that could not be read; () when the call was not found. `folders` are the options that
     name folders of `10_name` folders, `metadata` those for image_dir and metadata_file, `controlnet` those for the
     pictures and their conditions; () where the script does not do this. `ignored` are the options that it ignores
-    beside a config. `bucket_steps` are the numbers by which bucket_reso_steps must be divisible.
+    beside a config, `own_class` the one that names a dataset class of the user's own. `bucket_steps` are the numbers
+    by which bucket_reso_steps must be divisible.
     """
 
     supports: tuple[bool | str | None, ...] = ()
@@ -34,6 +36,7 @@ class ScriptDatasets:
     metadata: tuple[str, ...] = ()
     controlnet: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    own_class: tuple[str, ...] = ()
     bucket_steps: tuple[int, ...] = ()
 
 
@@ -66,6 +69,7 @@ def _read(sources: Sources, script: str) -> ScriptDatasets:
                 metadata=_metadata(tree),
                 controlnet=_options_of(calls, _CONTROLNET),
                 ignored=_ignored(tree),
+                own_class=(_CLASS,) if any(_option(node) == _CLASS for node in _expressions(tree)) else (),
                 bucket_steps=tuple(dict.fromkeys(_bucket_steps(trees))),
             )
         if made:
@@ -106,6 +110,10 @@ def _option(node: ast.expr | None) -> str | None:
     """NAME of `args.NAME`."""
     known = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "args"
     return node.attr if known and isinstance(node, ast.Attribute) else None
+
+
+def _expressions(tree: ast.Module) -> Iterator[ast.expr]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.expr))
 
 
 def _options_of(calls: list[ast.Call], function: str) -> tuple[str, ...]:

@@ -23,9 +23,6 @@ class TestQuiet:
     def test_no_config(self, tmp_path: Path) -> None:
         assert config_findings(tmp_path, None, 'train_data_dir = "img"\n') == []
 
-    def test_a_class_of_the_users_own_reads_no_config(self, tmp_path: Path) -> None:
-        assert config_findings(tmp_path, "[[datasets]]\nfoo = 1\n", 'dataset_class = "my.Dataset"\n') == []
-
     def test_every_kind(self, tmp_path: Path) -> None:
         kinds = (
             '[[datasets]]\n[[datasets.subsets]]\nmetadata_file = "m.json"\n'
@@ -279,6 +276,14 @@ class TestIgnored:
         assert [finding.code for finding in found] == ["dataset-option-ignored"] * 3
         assert {finding.severity for finding in found} == {Severity.WARNING}
         assert str(found[0].where).endswith("fox.toml:2")
+
+    def test_a_config_beside_a_class_of_the_users_own(self, tmp_path: Path) -> None:
+        finding = only_finding(tmp_path, "[[datasets]]\nfoo = 1\n", 'dataset_class = "my.Dataset"\n')
+        assert finding.code == "dataset-option-ignored"
+        other = config_findings(
+            tmp_path, "[[datasets]]\nfoo = 1\n", 'dataset_class = "my.Dataset"\n', script_file="train_control_net.py"
+        )
+        assert "dataset-unknown-key" in [finding.code for finding in other]  # this script does not look at it
 
     @pytest.mark.parametrize("line", ['resolution = "768"', "train_batch_size = 4", "keep_tokens = 5"])
     def test_an_option_that_the_config_overrides(self, tmp_path: Path, line: str) -> None:

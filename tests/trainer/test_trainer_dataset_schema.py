@@ -138,6 +138,7 @@ class TestScript:
             metadata=("train_data_dir", "in_json"),
             controlnet=(),
             ignored=("train_data_dir", "reg_data_dir", "in_json"),
+            own_class=("dataset_class",),
             bucket_steps=(64,),
         )
 
@@ -152,7 +153,7 @@ class TestScript:
     def test_one_for_controlnets(self, tmp_path: Path) -> None:
         found = _script(tmp_path, "train_control_net.py")
         assert found.controlnet == ("train_data_dir", "conditioning_data_dir", "caption_extension")
-        assert (found.folders, found.metadata) == ((), ())
+        assert (found.folders, found.metadata, found.own_class) == ((), (), ())
 
     @pytest.mark.parametrize("text", ["x = 1\n", "def train(:\n", "ConfigSanitizer(a=1)\n"])
     def test_one_that_says_nothing(self, tmp_path: Path, text: str) -> None:

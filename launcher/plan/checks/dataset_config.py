@@ -7,9 +7,9 @@ from typing import Any
 
 from launcher.base.findings import Code, Finding, Severity
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.dataset_given import Sanitizer, sanitizer_of
+from launcher.plan.checks.dataset_given import Sanitizer, is_own_class, sanitizer_of
 from launcher.plan.checks.dataset_hints import DATASETS, GENERAL, IN_SUBSETS, hint_at_top, hint_for
-from launcher.plan.checks.dataset_ignored import check_ignored
+from launcher.plan.checks.dataset_ignored import IGNORED, check_ignored
 from launcher.plan.checks.dataset_problems import SUBSETS, Problem, What, find_problems, tables_of
 from launcher.plan.checks.dataset_source import TOO_MUCH, Places, read_dataset_text
 from launcher.plan.checks.dataset_values import better, said, shown, wanted_words
@@ -61,13 +61,15 @@ MOST_FINDINGS = 50  # about the schema; whoever has more has given another kind 
 def check_dataset_config(candidate: Candidate) -> Iterator[Finding]:
     """Everything that is wrong with the dataset config itself. Silent when the run has none."""
     text = read_dataset_text(candidate)
-    if text is None or candidate.value("dataset_class") is not None:
-        return  # with dataset_class the config is not read (rules about options say so)
-    yield from text.findings
-    if text.config is None:
+    if text is None:
         return
     sanitizer = sanitizer_of(candidate)
-    if sanitizer is None:
+    if sanitizer and is_own_class(candidate, sanitizer):
+        message = "The dataset config is ignored: dataset_class makes the dataset itself."
+        yield IGNORED.at(text.places.of(()), message, "Remove one of them.")
+        return
+    yield from text.findings
+    if sanitizer is None or text.config is None:
         return
     if sanitizer.keys is None:
         yield TOO_MUCH.at(text.places.of(()), f"The dataset config is not checked: {sanitizer.why}.", None)

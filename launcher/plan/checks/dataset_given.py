@@ -45,6 +45,11 @@ def sanitizer_of(candidate: Candidate) -> Sanitizer | None:
     return Sanitizer(schema, script, keys, "" if keys else f"{candidate.trainer.script}: it supports no datasets")
 
 
+def is_own_class(candidate: Candidate, sanitizer: Sanitizer) -> bool:
+    """Whether the run makes its dataset with a class of the user's own, and reads no config."""
+    return any(candidate.value(option) is not None for option in sanitizer.script.own_class)
+
+
 def kind_of(schema: DatasetSchema, subsets: Sequence[Mapping[str, Any]]) -> Kind:
     """The kind that the trainer takes a dataset for (library/config_util.py, BlueprintGenerator.generate).
 

@@ -17,7 +17,8 @@ from launcher.trainer.dataset_schema import Key
 IGNORED = Code(
     "dataset-option-ignored",
     Severity.WARNING,
-    "With a dataset config the trainer reads no other source of pictures; it only logs that it ignores the option.",
+    "The trainer has one source of pictures: with a dataset config it only logs that it ignores the others, and with a "
+    "dataset class of one's own it reads no config.",
     "train_network.py, NetworkTrainer.train",
 )
 OVERRIDDEN = Code(
