@@ -32,7 +32,8 @@ def find_run(target: str, roots: Sequence[Path]) -> FoundRun:
         folder = Path(os.path.abspath(os.path.expanduser(target)))  # noqa: PTH100, PTH111 - by its text alone
         if (folder / MANIFEST).is_file():
             return FoundRun(folder.name, folder)
-        raise KlError(f"{target} is not a run: it has no {MANIFEST}.", code=ExitCode.USAGE, hint="kl ls lists the runs.")
+        message = f"{target} is not a run: it has no {MANIFEST}."
+        raise KlError(message, code=ExitCode.USAGE, hint="kl ls lists the runs.")
     for root in roots:
         if _has_manifest(root / target):
             return FoundRun(target, root / target)
