@@ -11,10 +11,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-# safetensors refuses headers above 100 MB. The largest of real models have 1 MB, and a larger one than this would
-# take longer to read than a check may take.
+# safetensors refuses headers above 100 MB. The largest of real models have some 1 MB; hostile ones above this size
+# would take longer to read than a check may take.
 _LARGEST_ALLOWED = 100_000_000
-_LARGEST_READ = 10_000_000
+_LARGEST_READ = 3_000_000
 _LENGTH_BYTES = 8
 _LONGEST_NUMBER = 18  # digits: any longer is no size of anything
 _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
