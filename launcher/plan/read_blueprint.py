@@ -88,7 +88,7 @@ def _resolved(
     said: tuple[Finding, ...],
 ) -> tuple[Blueprint | None, tuple[Finding, ...]]:
     options, wrong = _options(candidate, sanitizer)
-    if wrong:
+    if options is None or wrong:
         return None, (*said, *wrong)
     findings = list(said)
     datasets: list[DatasetBlueprint] = []
@@ -149,13 +149,15 @@ def _decided(defaults: Mapping[str, Any], levels: Sequence[_Level]) -> tuple[dic
     return params, places
 
 
-def _options(candidate: Candidate, sanitizer: Sanitizer) -> tuple[_Level, tuple[Finding, ...]]:
-    """What the options say of parameters, by the parameters' names."""
+def _options(candidate: Candidate, sanitizer: Sanitizer) -> tuple[_Level | None, tuple[Finding, ...]]:
+    """What the options say of parameters, by the parameters' names; None where the parser would refuse one."""
     names = {name for fields in sanitizer.schema.params.values() for name in fields}
     options = {name: option_of(candidate, sanitizer.schema, name) for name in names}
     values: dict[str, Any] = {}
     findings: list[Finding] = []
     for name, option in options.items():
+        if candidate.chosen(option) and candidate.value(option) is None:
+            return None, ()
         try:
             values[name] = option_value(candidate, option)
         except ValueError:

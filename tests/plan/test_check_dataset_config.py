@@ -296,6 +296,10 @@ class TestIgnored:
     def test_one_that_says_the_same(self, tmp_path: Path, line: str) -> None:
         assert config_findings(tmp_path, SOUND, f"{line}\n") == []
 
+    def test_one_that_a_template_sets(self, tmp_path: Path) -> None:
+        (tmp_path / "base.toml").write_text("train_batch_size = 4\n", encoding="utf-8")
+        assert config_findings(tmp_path, SOUND, 'extends = "base.toml"\n') == []
+
     def test_one_that_counts_for_some_dataset(self, tmp_path: Path) -> None:
         other = '[[datasets]]\nresolution = 640\n[[datasets.subsets]]\nimage_dir = "b"\n'
         assert config_findings(tmp_path, SOUND + other, "train_batch_size = 4\n") == []

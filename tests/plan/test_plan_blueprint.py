@@ -185,6 +185,9 @@ class TestOptionValues:
         assert (finding.code, finding.severity) == ("dataset-option-value", Severity.ERROR)
         assert value in finding.message
 
+    def test_a_value_that_the_parser_refuses_is_said_elsewhere(self, tmp_path: Path) -> None:
+        assert _read(tmp_path, SOUND, "train_batch_size = 2.5\n") == (None, ())
+
 
 def _with(line: str) -> str:
     return SOUND.replace("resolution = 512\n", f"resolution = 512\n{line}\n")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from launcher.base.findings import Code, Finding, Severity
+from launcher.base.origin import Source
 from launcher.plan.blueprint import Kind
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.dataset_given import Sanitizer, kind_of, option_of, option_value, params_of
@@ -27,6 +28,7 @@ OVERRIDDEN = Code(
     "What the dataset config says is nearer than the option, so the option has no effect on any dataset.",
     "library/config_util.py, BlueprintGenerator.generate",
 )
+_UNDERLYING = (Source.CONFIG, Source.TEMPLATE)  # written to be overridden
 _SOURCES = ("train_data_dir", "reg_data_dir", "in_json")
 
 
@@ -43,6 +45,8 @@ def check_ignored(
         option = chosen.option.name
         key = sanitizer.schema.renamed.get(option, option)
         if option in taken or option_of(candidate, sanitizer.schema, key) != option:
+            continue
+        if chosen.setting.origin.source in _UNDERLYING:
             continue
         places_of_key = _everywhere(sanitizer, config, key)
         if places_of_key and not _same(candidate, option, key, config, places_of_key, sanitizer):
