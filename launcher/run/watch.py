@@ -20,7 +20,12 @@ class Watch:
     """Looks at a run directory again and again; `progress` is the latest, `artifacts` those that were announced."""
 
     def __init__(
-        self, directory: Path, final: tuple[str, ...], screen: Screen, clock: Callable[[], float] = time.monotonic
+        self,
+        directory: Path,
+        final: tuple[str, ...],
+        screen: Screen,
+        clock: Callable[[], float] = time.monotonic,
+        log: str = LOG,
     ) -> None:
         self.progress: Progress | None = None
         self.artifacts: tuple[Artifact, ...] = ()
@@ -29,7 +34,7 @@ class Watch:
         self._screen = screen
         self._clock = clock
         self._began = clock()
-        self._log = LogFollower(directory / LOG)
+        self._log = LogFollower(directory / log)
         self._next_scan = 0.0
         self._sizes: dict[Path, int] = {}
         self._announced: set[Path] = set()
