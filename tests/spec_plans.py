@@ -39,6 +39,7 @@ def plan_of(spec: Path, name: str, checkout: Path, cache: Path) -> tuple[Plan, S
             dataset_folder=None,
             environ={},
             cores=2,
+            free_port=lambda: 12345,
         )
     )
     return plan, options

@@ -117,8 +117,8 @@ def _table_keys(page: str, heading: str) -> list[str]:
 def test_the_spec_page_lists_the_settings_of_run_and_env() -> None:
     from launcher.plan.tables import EnvTable, RunTable
 
-    assert _table_keys("docs/spec.md", "[run]") == list(RunTable.model_fields)
-    assert _table_keys("docs/spec.md", "[env]") == list(EnvTable.model_fields)
+    assert _table_keys("docs/spec.md", "[run]") == list(RunTable.__struct_fields__)
+    assert _table_keys("docs/spec.md", "[env]") == list(EnvTable.__struct_fields__)
 
 
 def test_the_spec_page_lists_what_kl_sets_and_what_is_secret() -> None:

@@ -25,7 +25,7 @@ def check_command(
     from launcher.base.errors import ExitCode, KlError
     from launcher.base.findings import Severity
     from launcher.cli.picture_progress import picture_progress
-    from launcher.cli.prepare import Request, check
+    from launcher.cli.prepare import Request, check, without_advice
     from launcher.cli.render import show_findings, show_lines
     from launcher.cli.render_check import check_as_data, check_as_text, error_as_data
 
@@ -36,7 +36,7 @@ def check_command(
         if as_json and error.code in (ExitCode.SPEC_REFUSED, ExitCode.ENVIRONMENT_NOT_READY):
             print(json.dumps(error_as_data(target, error), indent=1))
         raise
-    shown = [finding for finding in plan.findings if advice or finding.severity is not Severity.ADVICE]
+    shown = plan.findings if advice else without_advice(plan).findings
     refusing = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     refused = any(finding.severity in refusing for finding in plan.findings)
     if as_json:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from launcher.base.errors import ExitCode, KlError
+from launcher.base.findings import Severity
+from launcher.base.ports import free_port
 from launcher.plan.arguments import read_arguments
 from launcher.plan.build import Ingredients, build_plan, in_order, no_script
 from launcher.plan.checks.candidate import Candidate
@@ -47,12 +49,12 @@ class Request:
 
 
 def prepare(request: Request, environ: Mapping[str, str] = os.environ, *, progress: Progress | None = None) -> Plan:
-    """Make the plan of a run, checked. Nothing is written but the cache of what was read.
+    """Make the plan of a run, checked; advice is left to `kl check`. Nothing is written but the cache of what was read.
 
     Raises KlError when there is nothing to plan with: no spec, checkout, script or environment. A spec with errors
     gives a plan with errors, whatever its environment: what the user wrote comes first.
     """
-    return check(request, environ, progress=progress)[0]
+    return without_advice(check(request, environ, progress=progress)[0])
 
 
 def check(
@@ -69,6 +71,11 @@ def check(
     if not_ready and not plan.errors:
         raise not_ready
     return plan, examined
+
+
+def without_advice(plan: Plan) -> Plan:
+    """The plan with the findings that are said unasked."""
+    return replace(plan, findings=tuple(each for each in plan.findings if each.severity is not Severity.ADVICE))
 
 
 def candidate_for(request: Request, environ: Mapping[str, str] = os.environ) -> Candidate:
@@ -119,6 +126,7 @@ def _draft(request: Request, environ: Mapping[str, str]) -> tuple[Plan, Candidat
             dataset_folder=_dataset_folder(tables, spec, config),
             environ=environ,
             cores=os.cpu_count() or 1,
+            free_port=free_port,
         )
     )
     return plan, candidate, not_ready

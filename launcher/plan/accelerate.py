@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from launcher.base.errors import KlError
@@ -32,6 +32,8 @@ debug: false
 _KL = Origin(Source.KL, "kl")
 # How several processes are started; without one of them more than one process needs multi_gpu.
 _LAUNCHERS = ("multi_gpu", "cpu", "tpu", "use_deepspeed", "use_fsdp", "use_tp", "use_megatron_lm")
+# Whoever names other machines names the port on which they meet.
+_PORTS = ("main_process_port", "main_process_ip", "num_machines", "rdzv_backend", "rdzv_conf", "tpu", "use_mpi")
 _PATHS = ("_file", "_hostfile", "log_dir")
 
 
@@ -51,6 +53,7 @@ def accelerate_arguments(
     config_file: str,
     trainer_precision: Value,
     cores: int,
+    free_port: Callable[[], int],
 ) -> Accelerate:
     """The flags for one run: what `[accelerate]` says, and kl's own for what it leaves open.
 
@@ -58,7 +61,8 @@ def accelerate_arguments(
     `known` are the options of the environment's own accelerate, or None when they could not be read: then the keys
     are passed on as written, and accelerate itself refuses the wrong ones at once. `config_file` is where the
     neutral configuration will stand. `trainer_precision` is the trainer's own mixed_precision, which accelerate's
-    follows (library/train_util.py, prepare_accelerator, gives it to Accelerator anyway).
+    follows (library/train_util.py, prepare_accelerator, gives it to Accelerator anyway). `free_port` finds a port for
+    several processes on one machine: accelerate's own, 29500, serves one run at a time.
     """
     findings: list[Finding] = []
     given = _by_name(settings, findings)
@@ -75,6 +79,8 @@ def accelerate_arguments(
     }
     if processes > 1 and not any(key in given and given[key].value is not False for key in _LAUNCHERS):
         defaults["multi_gpu"] = True
+    if processes > 1 and not any(key in given for key in _PORTS):
+        defaults["main_process_port"] = free_port()
     neutral = "config_file" not in given
     own = [
         Argument(key, (f"--{key}",) if value is True else (f"--{key}={value}",), value, _KL)

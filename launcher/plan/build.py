@@ -57,6 +57,7 @@ class Ingredients:
     dataset_folder: Path | None
     environ: Mapping[str, str]
     cores: int
+    free_port: Callable[[], int]
 
 
 def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
@@ -72,7 +73,7 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
     findings: list[Finding] = [*given.tables.findings, *resolved.findings]
     findings += check_set_by_kl(given.settings)
     findings += check_secrets(given.settings)
-    own_keys = [*RunTable.model_fields, *EnvTable.model_fields]
+    own_keys = [*RunTable.__struct_fields__, *EnvTable.__struct_fields__]
     findings += check_unknown(resolved.unknown, given.options, own_keys, given.scripts_with)
     if run.keep_last_saves:
         kept = retention(run.keep_last_saves, given.tables.where("run.keep_last_saves"), resolved, given.options)
@@ -91,6 +92,7 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
         config_file=str(directory / NEUTRAL_FILE),
         trainer_precision=resolved.value("mixed_precision"),
         cores=given.cores,
+        free_port=given.free_port,
     )
     findings += accelerate.findings
     arguments = tuple(_arguments(resolved, given.options, data, directory, findings))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from msgspec import Meta, Struct, ValidationError, convert, field
 
 from launcher.base.findings import Finding
 from launcher.base.nearest import nearest
@@ -21,15 +21,12 @@ RUN, ENV, ACCELERATE = "run", "env", "accelerate"
 OWN_TABLES = (RUN, ENV, ACCELERATE)
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+Text = Annotated[str, Meta(min_length=1)]
+Count = Annotated[int, Meta(ge=1)]
+Variable = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
-Text = Annotated[str, Field(min_length=1)]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-
-
-class RunTable(_Table):
+class RunTable(Struct, frozen=True, kw_only=True):
     """`[run]`: kl's own settings of one run."""
 
     script: Text | None = None
@@ -37,18 +34,18 @@ class RunTable(_Table):
     output_root: Text | None = None
     dataset_folder: Text | None = None
     notes: str = ""
-    keep_last_saves: Annotated[int, Field(ge=1)] | None = None
-    drop: list[Text] = Field(default_factory=list)
+    keep_last_saves: Count | None = None
+    drop: list[Text] = field(default_factory=list)
     no_clean: bool = False
 
 
-class EnvTable(_Table):
+class EnvTable(Struct, frozen=True, kw_only=True):
     """`[env]`: the environment that trains, and variables for it."""
 
     kind: Literal["conda", "venv", "python"] | None = None
     name: Text | None = None
     path: Text | None = None
-    variables: dict[Variable, str] = Field(default_factory=dict)
+    variables: dict[Variable, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -112,38 +109,41 @@ def _one_name(env: EnvTable, chosen: Mapping[str, Setting]) -> list[Finding]:
     return []
 
 
-T = TypeVar("T", bound=_Table)
+T = TypeVar("T", bound=Struct)
 
 
 def _validate(model: type[T], table: str, chosen: Mapping[str, Setting], findings: list[Finding]) -> T:
-    data: dict[str, Any] = {}
-    for setting in chosen.values():
-        if setting.table[:1] == (table,):
-            place = data
-            for name in setting.table[1:]:
-                inner = place.setdefault(name, {})
-                place = inner if isinstance(inner, dict) else {}
-            place[setting.key] = setting.value
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        wrong = {str(problem["loc"][0]) for problem in error.errors()}
-        for problem in error.errors():
-            findings.append(_finding(model, table, problem, chosen))
-        return model.model_validate({key: value for key, value in data.items() if key not in wrong})
+    """Each value by itself, so that all that is wrong is said at once."""
+    kinds = get_type_hints(model, include_extras=True)
+    values: dict[str, Any] = {}
+    for setting in [each for each in chosen.values() if each.table[:1] == (table,)]:
+        path = (*setting.table[1:], setting.key)
+        key, inner = path[0], path[1:]
+        if key not in kinds:
+            findings.append(_unknown(model, table, setting))
+            continue
+        value: Any = setting.value
+        for name in reversed(inner):
+            value = {name: value}
+        try:
+            found = convert(value, kinds[key], strict=True)
+        except ValidationError as error:
+            said = str(error).partition(" - at ")[0]
+            message = f"{setting.path} is wrong: {said[0].lower()}{said[1:]}."
+            findings.append(WRONG_TYPE.at(place_of(setting), message))
+        else:
+            values[key] = {**values.get(key, {}), **found} if inner else found
+    return model(**values)
 
 
-def _finding(model: type[_Table], table: str, problem: Any, chosen: Mapping[str, Setting]) -> Finding:
-    path = ".".join([table, *(str(part) for part in problem["loc"] if not isinstance(part, int) and part != "[key]")])
-    setting = chosen.get(path) or next((chosen[known] for known in chosen if known.startswith(f"{path}.")), None)
-    where = place_of(setting) if setting else None
-    if problem["type"] == "extra_forbidden":
-        near = nearest(str(problem["loc"][-1]), model.model_fields)
-        known = ", ".join(model.model_fields)
-        hint = f"Did you mean {near}?" if near else f"[{table}] takes {known}. An option of the trainer goes elsewhere."
-        return UNKNOWN_KEY.at(where, f"{path} is not a setting of kl.", hint)
-    message = f"{path} is wrong: {problem['msg'][0].lower()}{problem['msg'][1:]}."
-    return WRONG_TYPE.at(where, message)
+def _unknown(model: type[Struct], table: str, setting: Setting) -> Finding:
+    fields = model.__struct_fields__
+    path = f"{table}.{(*setting.table[1:], setting.key)[0]}"
+    near = nearest(path.partition(".")[2], fields)
+    hint = f"Did you mean {near}?" if near else f"[{table}] takes {', '.join(fields)}."
+    if not near:
+        hint += " An option of the trainer goes elsewhere."
+    return UNKNOWN_KEY.at(place_of(setting), f"{path} is not a setting of kl.", hint)
 
 
 def base_folder(setting: Setting | None) -> Path:

@@ -34,6 +34,10 @@ def setup_parser():
     parser.add_argument("--comment", type=str)
     return parser
 """
+NETWORK = """
+def create_network(multiplier, network_dim, network_alpha, vae, text_encoder, unet, **kwargs):
+    return kwargs.get("conv_dim", None), kwargs.get("algo", None)
+"""
 # Says what it was started with, as the first argument's file.
 ACCELERATE = """
 import argparse
@@ -139,6 +143,8 @@ def make_bed(root: Path) -> Bed:
     (bed.checkout / "library").mkdir(parents=True)
     (bed.checkout / "library" / "train_util.py").touch()
     (bed.checkout / "train_network.py").write_text(SCRIPT)
+    (bed.checkout / "networks").mkdir()
+    (bed.checkout / "networks" / "lora.py").write_text(NETWORK)
     (bed.home / ".cache").mkdir()
     bed.here.mkdir()
     (bed.here / "img").mkdir()

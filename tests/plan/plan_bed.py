@@ -161,6 +161,7 @@ def ingredients_of(
         dataset_folder=dataset_folder,
         environ=environ or {},
         cores=4,
+        free_port=lambda: 12345,
     )
 
 

@@ -11,9 +11,10 @@ from candidate_bed import candidate_of
 from model_shapes import MODELS, write_model
 from plan_bed import option, switch
 
+from launcher.base.ports import free_port
 from launcher.plan.checks import resources
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.resources import check_resources, free_port, room
+from launcher.plan.checks.resources import check_resources, room
 
 OPTIONS = (
     option("pretrained_model_name_or_path"), option("network_module", type="str"), option("network_dim", type="int"),

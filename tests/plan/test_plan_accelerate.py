@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from plan_bed import option, script, setting, switch
+from plan_bed import NEEDED, option, plan_of, script, setting, switch
 
 from launcher.base.origin import Source
 from launcher.base.settings import Setting, Value
@@ -43,7 +43,12 @@ def _made(
 ) -> Accelerate:
     settings = [setting(key, value, "accelerate", line=number) for number, (key, value) in enumerate(pairs, 1)]
     return accelerate_arguments(
-        [*settings, *extra], known, config_file="/run/accelerate.yaml", trainer_precision=precision, cores=8
+        [*settings, *extra],
+        known,
+        config_file="/run/accelerate.yaml",
+        trainer_precision=precision,
+        cores=8,
+        free_port=lambda: 12345,
     )
 
 
@@ -158,3 +163,14 @@ def test_the_nearest_option() -> None:
 def test_an_accelerate_that_could_not_be_read_gets_the_keys_as_they_are() -> None:
     made = _made(("new_flag", True), ("other", "x"), ("off", False), known=None)
     assert {"--new_flag", "--other=x"} <= _words(made) and not any("off" in word for word in _words(made))
+
+
+def test_several_processes_of_one_machine_meet_on_a_port_of_their_own(tmp_path: Path) -> None:
+    two = plan_of(tmp_path, NEEDED + "[accelerate]\nnum_processes = 2")
+    assert "--main_process_port=12345" in two.argv
+    one = plan_of(tmp_path, NEEDED + "[accelerate]\nnum_processes = 1")
+    chosen = plan_of(tmp_path, NEEDED + "[accelerate]\nnum_processes = 2\nmain_process_port = 29600")
+    text = '[accelerate]\nnum_processes = 8\nnum_machines = 2\nmain_process_ip = "10.0.0.1"'
+    machines = plan_of(tmp_path, NEEDED + text)
+    for plan in (one, chosen, machines):
+        assert not any("12345" in word for word in plan.argv)

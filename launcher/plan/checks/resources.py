@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.base.findings import Code, Finding, Severity
 from launcher.base.origin import Source
+from launcher.base.ports import free_port, is_taken
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.model_file import size_text
 from launcher.plan.checks.script_family import base_model, family_of
@@ -75,13 +74,6 @@ def check_resources(candidate: Candidate, steps: int | None) -> Iterator[Finding
     yield from _check_room(candidate, steps)
     yield from _check_gpus(candidate, _NVIDIA)
     yield from _check_port(candidate)
-
-
-def free_port() -> int:
-    """A port of this machine that nothing listens on now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as opened:
-        opened.bind(("127.0.0.1", 0))
-        return int(opened.getsockname()[1])
 
 
 def room(candidate: Candidate, steps: int | None) -> Room | None:
@@ -208,21 +200,9 @@ def _check_port(candidate: Candidate) -> Iterator[Finding]:
         return
     if _whole(_argument(candidate, "machine_rank")):
         return  # the port is the first machine's
-    if _is_taken(port):
+    if is_taken(port):
         message = f"Another program listens on port {port}."
         yield PORT_TAKEN.at(str(argument.origin), message, f"Remove main_process_port, or set it to {free_port()}.")
-
-
-def _is_taken(port: int) -> bool:
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as opened:
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            opened.bind(("127.0.0.1", port))
-    except OSError as error:
-        return error.errno == errno.EADDRINUSE
-    except OverflowError:
-        return False
-    return False
 
 
 def _argument(candidate: Candidate, name: str) -> Argument | None:
