@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,6 +89,7 @@ def _entry_name(kind: str, root: Path, *asked: str) -> str:
     return f"{sha256_of(chr(0).join(parts).encode('utf-8', 'surrogateescape'))[:40]}.json"
 
 
+@lru_cache(maxsize=1)
 def _reader_version() -> str:
     here = Path(__file__).parent
     try:
