@@ -73,13 +73,17 @@ class RepositoryRecord:
 class Attempt:
     """One execution. `exit_code` is the trainer's own, 128+N when signal N ended it.
 
-    `stop_signal` is the signal with which kl was asked to stop it.
+    `stop_signal` is the signal with which kl was asked to stop it. It is written down before the trainer starts,
+    without its process then. `kl_pid` and `kl_started` are the kl that stays with it; ids mean the machine `host`.
     """
 
     started: str = ""
     ended: str | None = None
     pid: int | None = None
     pid_started: float | None = None
+    kl_pid: int | None = None
+    kl_started: float | None = None
+    host: str | None = None
     exit_code: int | None = None
     signal: int | None = None
     stop_signal: int | None = None

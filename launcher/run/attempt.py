@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
+
 from launcher.record.archive import now
 from launcher.record.manifest import ArtifactRecord, Attempt, Manifest, write_manifest
-from launcher.run.directory import LOG
 from launcher.run.outcome import Outcome, signal_of
 from launcher.run.process import Processes
 from launcher.run.screen import Screen
 from launcher.run.watch import Watch
 
 
-def begin(manifest: Manifest, processes: Processes) -> Manifest:
-    """The manifest with a new attempt, which runs."""
+def begin(manifest: Manifest, log: str) -> Manifest:
+    """The manifest with a new attempt, which this kl is about to start."""
+    kl = psutil.Process()
     attempt = Attempt(
         started=now(),
-        pid=processes.pid,
-        pid_started=processes.leader.create_time(),
+        kl_pid=kl.pid,
+        kl_started=kl.create_time(),
+        host=os.uname().nodename,
         outcome=Outcome.RUNNING.value,
         total_steps=manifest.steps,
-        log=LOG,
+        log=log,
     )
     return replace(manifest, attempts=(*manifest.attempts, attempt), outcome=Outcome.RUNNING.value)
+
+
+def begun(manifest: Manifest, processes: Processes) -> Manifest:
+    """The manifest with the process that was started for its attempt."""
+    leader = processes.leader
+    if leader is None:
+        return manifest
+    *before, attempt = manifest.attempts
+    attempt = replace(attempt, pid=leader.pid, pid_started=leader.create_time())
+    return replace(manifest, attempts=(*before, attempt))
 
 
 def see(manifest: Manifest, watch: Watch) -> Manifest:
@@ -40,14 +54,16 @@ def see(manifest: Manifest, watch: Watch) -> Manifest:
     return replace(manifest, attempts=(*before, attempt), artifacts=artifacts)
 
 
-def end(manifest: Manifest, outcome: Outcome, exit_code: int, stop_signal: int | None) -> Manifest:
-    """The manifest with the attempt ended."""
+def end(
+    manifest: Manifest, outcome: Outcome, exit_code: int | None, stop_signal: int | None, ended: str | None = None
+) -> Manifest:
+    """The manifest with the attempt ended, now or at `ended`. `exit_code` is None where nobody saw it."""
     *before, attempt = manifest.attempts
     attempt = replace(
         attempt,
-        ended=now(),
+        ended=ended or now(),
         exit_code=exit_code,
-        signal=signal_of(exit_code),
+        signal=None if exit_code is None else signal_of(exit_code),
         stop_signal=stop_signal,
         outcome=outcome.value,
     )
