@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,10 +18,7 @@ _TRIES = 3  # another launch may take away the folders above that it made, betwe
 
 @dataclass(frozen=True)
 class Taken:
-    """A run directory that this launch created, and the folders above it that it had to create, outermost first.
-
-    While this object lives, the directory is locked: clean-up sees that somebody is at work in it.
-    """
+    """A run directory that this launch created, and the folders above it that it had to create, outermost first."""
 
     path: Path
     parents: tuple[Path, ...]
@@ -46,34 +42,8 @@ def take(path: Path) -> Taken:
             if not isinstance(error, FileNotFoundError):
                 break
         else:
-            return _locked(Taken(path, tuple(made)))
+            return Taken(path, tuple(made))
     raise unavailable(path, problem)
-
-
-def lock(path: Path) -> int | None:
-    """Lock a directory, as a sign that kl is at work in it; the handle, or None when another kl has it locked.
-
-    The lock ends with the handle, so also when kl is killed. Raises OSError when it cannot be opened, or when its
-    file system has no locks.
-    """
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    except OSError:
-        os.close(handle)
-        raise
-    return handle
-
-
-def _locked(taken: Taken) -> Taken:
-    with suppress(OSError):  # a file system without locks: the directory is ours all the same
-        handle = lock(taken.path)
-        if handle is not None:
-            weakref.finalize(taken, os.close, handle)
-    return taken
 
 
 @contextmanager
