@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 
+from launcher import __version__
 from launcher.base.errors import ExitCode, KlError
 from launcher.plan.plan import Plan
-from launcher.record.archive import archive_names, write_archive
-from launcher.record.manifest import Manifest
-from launcher.run.attempt import begin, see, write
+from launcher.record.archive import archive_names, now, write_archive
+from launcher.record.manifest import Manifest, write_manifest
+from launcher.run.attempt import begin, begun, see, write
 from launcher.run.conclude import Ended, conclude
-from launcher.run.directory import LOG, Taken, give_back, take, unavailable
+from launcher.run.directory import LOG, Taken, give_back, held, take, unavailable
 from launcher.run.outcome import Outcome
-from launcher.run.process import Processes, start
+from launcher.run.process import Processes, reap, start
 from launcher.run.result import RunResult
 from launcher.run.roots import remember_root
 from launcher.run.screen import SafeScreen, Screen
@@ -21,58 +24,78 @@ from launcher.run.supervise import stay
 from launcher.run.watch import Watch
 
 
-def launch(plan: Plan, screen: Screen) -> RunResult:
+@dataclass(frozen=True)
+class Running:
+    """An attempt whose trainer was started: the manifest with it, which is written, and its processes."""
+
+    manifest: Manifest
+    processes: Processes
+
+
+def launch(plan: Plan, screen: Screen, started: Callable[[], None] | None = None) -> RunResult:
     """Train what the plan says in its run directory, and stay until everything has ended.
 
-    Raises KlError when the run directory cannot be had (OUTPUT_UNAVAILABLE) or the trainer cannot be started
-    (ENVIRONMENT_NOT_READY); nothing is left behind then.
+    `started` is called once the trainer runs and its attempt is written down. Raises KlError when the run directory
+    cannot be had (OUTPUT_UNAVAILABLE) or the trainer cannot be started (ENVIRONMENT_NOT_READY); nothing is left
+    behind then.
     """
     safe = SafeScreen(screen)
     with signals_taken() as asked:
         try:
             taken = take(plan.directory)
-            remember_root(plan.directory.parent)
-            manifest = _archived(plan, taken)
-            if asked.stop_signal is not None:  # before anything was started
-                give_back(taken, archive_names(plan))
-                return _never_started(plan, asked.stop_signal)
-            processes = _started(plan, taken)
-            return _follow(plan, manifest, processes, asked, safe)
+            with held(plan.directory):
+                remember_root(plan.directory.parent)
+                manifest = _archived(plan, taken)
+                if asked.stop_signal is not None:  # before anything was started
+                    give_back(taken, archive_names(plan))
+                    return _never_started(plan, asked.stop_signal)
+                try:
+                    running = start_attempt(plan, manifest, LOG, safe)
+                except KlError:
+                    give_back(taken, (*archive_names(plan), LOG))
+                    raise
+                if started is not None:
+                    started()
+                return follow_attempt(plan, running, asked, safe)
         finally:
             safe.close()
 
 
-def _archived(plan: Plan, taken: Taken) -> Manifest:
+def start_attempt(plan: Plan, manifest: Manifest, log: str, screen: Screen) -> Running:
+    """Start the trainer as another attempt of the run, which writes to `log` in its directory.
+
+    The attempt is written down first, so that a kl that dies at any moment leaves word of it. Raises KlError when
+    that is not possible (OUTPUT_UNAVAILABLE) or the trainer cannot be started (ENVIRONMENT_NOT_READY); nothing runs
+    then, but the attempt may stand in the manifest.
+    """
+    manifest = begin(manifest, log)
     try:
-        return write_archive(plan)
-    except BaseException as error:
-        give_back(taken, archive_names(plan))
-        if isinstance(error, OSError):
-            raise unavailable(plan.directory, error) from None
-        raise
-
-
-def _started(plan: Plan, taken: Taken) -> Processes:
+        write_manifest(manifest, plan.directory)
+    except OSError as error:
+        raise unavailable(plan.directory, error) from None
     variables = {**os.environ, **plan.environment.variables, **plan.variables}
     try:
-        return start(plan.argv, plan.trainer.checkout, variables, plan.directory / LOG)
+        processes = start(plan.argv, plan.trainer.checkout, variables, plan.directory / log, plan.directory)
     except (OSError, ValueError) as error:
-        give_back(taken, (*archive_names(plan), LOG))
         reason = getattr(error, "strerror", None) or str(error)
         raise KlError(
             f"The trainer cannot be started with {plan.environment.python} in {plan.trainer.checkout}: {reason}.",
             code=ExitCode.ENVIRONMENT_NOT_READY,
             hint="Name another environment in [env], or set this one up.",
         ) from None
-
-
-def _follow(plan: Plan, manifest: Manifest, processes: Processes, asked: Asked, screen: SafeScreen) -> RunResult:
-    on_terminals = terminals()
-    watch = Watch(plan.directory, plan.outputs.final, screen)
-    manifest = begin(manifest, processes)
+    manifest = begun(manifest, processes)
     write(manifest, plan.directory, screen)
-    log = plan.directory / LOG
-    screen.announce(f"{plan.name}: the trainer has started (process {processes.pid}), its log is {log}")
+    return Running(manifest, processes)
+
+
+def follow_attempt(plan: Plan, running: Running, asked: Asked, screen: SafeScreen) -> RunResult:
+    """Stay with an attempt until all its processes have ended, and write down how it ended."""
+    on_terminals = terminals()
+    manifest, processes = running.manifest, running.processes
+    log = manifest.attempts[-1].log
+    watch = Watch(plan.directory, plan.outputs.final, screen, log=log)
+    pid = manifest.attempts[-1].pid
+    screen.announce(f"{plan.name}: the trainer has started (process {pid}), its log is {plan.directory / log}")
     silent = False
 
     def look() -> None:
@@ -84,9 +107,21 @@ def _follow(plan: Plan, manifest: Manifest, processes: Processes, asked: Asked, 
         if watch.look():
             write(see(manifest, watch), plan.directory, screen)
 
-    exit_code = stay(processes, asked, look, screen)
+    stay(processes, asked, look, screen)
     watch.look_last()
-    return conclude(plan, see(manifest, watch), watch, Ended(exit_code, asked.stop_signal), screen)
+    return conclude(plan, see(manifest, watch), watch, Ended(reap(processes), asked.stop_signal), screen)
+
+
+def _archived(plan: Plan, taken: Taken) -> Manifest:
+    try:
+        # Before anything that takes time: a directory without a manifest would be nobody's.
+        write_manifest(Manifest(kl_version=__version__, name=plan.name, created=now()), plan.directory)
+        return write_archive(plan)
+    except BaseException as error:
+        give_back(taken, archive_names(plan))
+        if isinstance(error, OSError):
+            raise unavailable(plan.directory, error) from None
+        raise
 
 
 def _never_started(plan: Plan, stop_signal: int) -> RunResult:

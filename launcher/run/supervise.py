@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from launcher.run.process import Processes, has_ended, reap, remember_descendants, send, survivors
+from launcher.run.process import Processes, has_ended, remember_descendants, send, survivors
 from launcher.run.screen import Screen
 from launcher.run.signals import Asked
 
@@ -55,9 +55,10 @@ class _Ending:
             screen.announce(_sent(stage, self.asked))
 
 
-def stay(processes: Processes, asked: Asked, look: Callable[[], None], screen: Screen) -> int:
-    """Call `look` about five times a second until everything that was started has ended; return the exit code.
+def stay(processes: Processes, asked: Asked, look: Callable[[], None], screen: Screen) -> None:
+    """Call `look` about five times a second until every process of the run has ended.
 
+    A leader of our own is not reaped by that.
     Each signal that asks kl to stop begins the next stage of WHEN_ASKED at once; otherwise a stage begins when
     the patience of the one before is used up.
     """
@@ -69,7 +70,7 @@ def stay(processes: Processes, asked: Asked, look: Callable[[], None], screen: S
         ended = has_ended(processes)
         left = survivors(processes) if ended else set()
         if ended and not left:
-            return reap(processes)
+            return
         now = time.monotonic()
         if now >= next_note and not ended:
             remember_descendants(processes)
@@ -85,7 +86,7 @@ def stay(processes: Processes, asked: Asked, look: Callable[[], None], screen: S
             if ended and ending.exhausted:
                 names = ", ".join(str(process.pid) for process in left)
                 screen.announce(f"these processes of the trainer could not be ended: {names}")
-                return reap(processes)
+                return
             ending.go_on(processes, screen)
         time.sleep(LOOK_INTERVAL)
 

@@ -144,13 +144,15 @@ def test_a_killed_kl_does_not_end_the_training(bed: Bed) -> None:
         assert runs(trainer)
         manifest = read_manifest(plan.directory)
         assert current_outcome(plan.directory, manifest) is Outcome.RUNNING
-        another = replace(manifest.attempts[0], pid_started=1.0)  # the id given to another process since
-        assert current_outcome(plan.directory, replace(manifest, attempts=(another,))) is Outcome.LOST
+        unknown = replace(manifest.attempts[0], pid=None, pid_started=None)  # killed before it could write them down
+        assert current_outcome(plan.directory, replace(manifest, attempts=(unknown,))) is Outcome.RUNNING
         (bed.folder / "go").touch()
         until((plan.directory / "fox-v1s4.safetensors").exists, "the final model")
     manifest = read_manifest(plan.directory)
     assert manifest.outcome == "running" and manifest.attempts[0].ended is None
     until(lambda: current_outcome(plan.directory, manifest) is Outcome.LOST, "the trainer has ended")
+    another = replace(manifest.attempts[0], pid=os.getpid(), pid_started=1.0)  # the id given to another since
+    assert current_outcome(plan.directory, replace(manifest, attempts=(another,))) is Outcome.LOST
 
 
 def test_an_ignored_interrupt_stays_ignored_but_the_trainer_can_be_stopped(bed: Bed) -> None:
