@@ -13,6 +13,7 @@ import typer
 from launcher import __version__
 from launcher.base.errors import ExitCode, KlError
 from launcher.cli.check import check_command
+from launcher.cli.clean import clean_command
 from launcher.cli.dataset import dataset_command
 from launcher.cli.demo import demo_command
 from launcher.cli.findings import findings_command
@@ -32,6 +33,7 @@ app.command("launch")(launch_command)
 app.command("check")(check_command)
 app.command("dataset")(dataset_command)
 app.command("plan")(plan_command)
+app.command("clean")(clean_command)
 app.command("options")(options_command)
 app.command("findings")(findings_command)
 app.command("demo")(demo_command)

@@ -10,86 +10,239 @@ import fnmatch
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 from launcher.record.archive import REPOSITORIES
 from launcher.record.manifest import MANIFEST, Manifest
+from launcher.run.artifacts import MODEL_SUFFIXES
 from launcher.run.directory import LOG
+from launcher.run.removed import is_log
 
+PARTIAL = f".{MANIFEST}.*.partial"
 _OF_TENSORBOARD = ("events.out.tfevents*", "hparams.yml")
-_OF_KL = (MANIFEST, LOG, REPOSITORIES, f".{MANIFEST}.*.partial")
-_NO_LINK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OF_KL = (MANIFEST, LOG, REPOSITORIES, PARTIAL)
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+_MODEL_FOLDER = frozenset({"model_index.json", "unet"})  # what Diffusers' folders hold
+_BARE_REPOSITORY = frozenset({"HEAD", "objects", "refs"})
+_DEEPEST = 40  # folders in folders; TensorBoard's records stand two or three deep
+_NO_LINK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FOLDER = _NO_LINK | os.O_DIRECTORY
+
+
+class Keeps(str, Enum):
+    """Why a file or folder keeps the directory that it is in."""
+
+    MODEL = "model"
+    STATE = "state"
+    SAMPLE = "sample"
+    REPOSITORY = "repository"
+    LINK = "link"
+    CHANGED = "changed"
+    UNREADABLE = "unreadable"
+    MOUNT = "mount"
+    FOREIGN = "foreign"  # neither kl nor the trainer made it
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Something that keeps the directory: its path in it, and why."""
+
+    path: str
+    why: Keeps
 
 
 @dataclass(frozen=True)
 class Known:
-    """A file or folder that may be removed: its path in the directory and its identity."""
+    """A file or folder that may be removed: its path in the directory, and what it was when it was looked at.
+
+    `stamp` is when a file was last changed in any way; a folder has none, what is in it counts.
+    """
 
     path: tuple[str, ...]
     inode: int
+    size: int = 0
+    stamp: tuple[int, int] = (0, 0)
+
+
+# Says why a file with that handle of its folder, path and status keeps the directory; None when it may go.
+FileRule = Callable[[int, tuple[str, ...], os.stat_result], "Keeps | None"]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What of a directory may go. `folder` says whether a folder is one that kl or the trainer makes."""
+
+    file: FileRule
+    folder: Callable[[tuple[str, ...]], bool]
 
 
 @dataclass
 class Survey:
-    """What stands in a run directory. `foreign` are the paths that keep it; folders come after what is in them."""
+    """What stands in a run directory. `kept` is what keeps it; folders come after what is in them."""
 
     device: int
     inode: int
+    mount: int | None
+    rules: Rules
     files: list[Known] = field(default_factory=list)
     folders: list[Known] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
+
+    @property
+    def foreign(self) -> list[str]:
+        """The paths that keep the directory."""
+        return [kept.path for kept in self.kept]
+
+    @property
+    def size(self) -> int:
+        """Bytes that its removal frees."""
+        return sum(known.size for known in self.files)
+
+    def places(self) -> set[tuple[int, int]]:
+        """Device and inode of the directory and of everything in it that may go."""
+        return {(self.device, inode) for inode in (self.inode, *(each.inode for each in (*self.files, *self.folders)))}
 
 
 def survey(directory: Path, manifest: Manifest) -> Survey:
     """Look at everything in a run directory. Raises OSError when the directory is a link or cannot be opened."""
-    hashes = {file.name: file.sha256 for file in manifest.files}
+    return survey_by(directory, _rules_of_a_run(manifest))
+
+
+def survey_by(directory: Path, rules: Rules) -> Survey:
+    """The same by other rules."""
     with _opened(directory) as handle:
-        status = os.fstat(handle)
-        found = Survey(status.st_dev, status.st_ino)
-        _survey_folder(handle, (), hashes, found)
-    return found
+        return _look(handle, rules)
 
 
 def remove(directory: Path, found: Survey) -> bool:
-    """Remove what `survey` found, if nothing in it was foreign; return whether the directory is gone.
+    """Remove what `survey` found, if nothing in it is to be kept; return whether the directory is gone.
 
-    A file that was put there since keeps the directory.
+    It is looked at once more: anything that was changed or put there since keeps it all. The log and the manifest
+    go last, so that a removal which is cut short leaves a run that is still known.
     """
-    if found.foreign:
+    if found.kept:
         return False
     try:
         with _opened(directory.parent) as parent, _opened(directory.name, parent) as handle:
-            if os.fstat(handle).st_ino != found.inode or os.fstat(handle).st_dev != found.device:
+            if _mount(parent) != _mount(handle) or _look(handle, found.rules) != found:
                 return False
+            last = [known for known in found.files if _goes_last(known)]
             for known in found.files:
-                _remove_file(handle, known)
+                if known not in last:
+                    _remove_file(handle, known)
             for known in found.folders:
                 _remove_folder(handle, known)
+            if not {known.path[0] for known in last}.issuperset(os.listdir(handle)):  # noqa: PTH208 - a handle
+                return False
+            for known in sorted(last, key=lambda known: known.path[0] == MANIFEST):
+                _remove_file(handle, known)
             os.rmdir(directory.name, dir_fd=parent)
     except OSError:
         return False
     return True
 
 
-def _survey_folder(handle: int, path: tuple[str, ...], hashes: Mapping[str, str], found: Survey) -> None:
+def sha_of(folder: int, name: str, kind: str = "sha256") -> str:
+    """The hash of a file in an open folder, in hexadecimal. Raises OSError; a link is not followed."""
+    digest = hashlib.new(kind, usedforsecurity=False)
+    with os.fdopen(os.open(name, _NO_LINK, dir_fd=folder), "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_small(folder: int, name: str, most: int) -> bytes | None:
+    """A file in an open folder; None when it is not there, cannot be read, or is larger than `most` bytes."""
+    try:
+        with os.fdopen(os.open(name, _NO_LINK, dir_fd=folder), "rb") as file:
+            content = file.read(most + 1)
+    except OSError:
+        return None
+    return content if len(content) <= most else None
+
+
+def _look(handle: int, rules: Rules) -> Survey:
+    status = os.fstat(handle)
+    found = Survey(status.st_dev, status.st_ino, _mount(handle), rules)
+    _look_into(handle, (), found)
+    return found
+
+
+def _look_into(handle: int, path: tuple[str, ...], found: Survey) -> None:
     for name in sorted(os.listdir(handle)):
         inner = (*path, name)
         try:
             status = os.stat(name, dir_fd=handle, follow_symlinks=False)
-            if stat.S_ISDIR(status.st_mode) and status.st_dev == found.device and _is_known_folder(inner, hashes):
-                with _opened(name, handle) as folder:
-                    _survey_folder(folder, inner, hashes, found)
-                found.folders.append(Known(inner, status.st_ino))
-            elif stat.S_ISREG(status.st_mode) and _is_known_file(handle, inner, hashes):
-                found.files.append(Known(inner, status.st_ino))
+            if stat.S_ISDIR(status.st_mode):
+                why = _look_into_folder(handle, inner, status, found)
             else:
-                found.foreign.append("/".join(inner))
+                why = _why_file_stays(handle, inner, status, found)
         except OSError:  # unreadable, or it changed while we looked: not ours to judge
-            found.foreign.append("/".join(inner))
+            why = Keeps.UNREADABLE
+        if why is not None:
+            found.kept.append(Kept("/".join(inner), why))
+
+
+def _look_into_folder(handle: int, path: tuple[str, ...], status: os.stat_result, found: Survey) -> Keeps | None:
+    with _opened(path[-1], handle) as folder:
+        if status.st_dev != found.device or _mount(folder) != found.mount:
+            return Keeps.MOUNT
+        why = _special_folder(path, folder)
+        if why is None and not (found.rules.folder(path) and len(path) <= _DEEPEST):
+            why = Keeps.FOREIGN
+        if why is None:
+            _look_into(folder, path, found)
+            found.folders.append(Known(path, status.st_ino))
+    return why
+
+
+def _special_folder(path: tuple[str, ...], folder: int) -> Keeps | None:
+    """Why a folder stays whatever the rules say of it."""
+    names = set(os.listdir(folder))
+    if path[-1] == ".git" or ".git" in names or names >= _BARE_REPOSITORY:
+        return Keeps.REPOSITORY
+    if path[-1].endswith("-state"):
+        return Keeps.STATE
+    return Keeps.MODEL if names & _MODEL_FOLDER else None
+
+
+def _why_file_stays(handle: int, path: tuple[str, ...], status: os.stat_result, found: Survey) -> Keeps | None:
+    name = path[-1].lower()
+    if stat.S_ISLNK(status.st_mode):
+        return Keeps.LINK
+    if not stat.S_ISREG(status.st_mode):
+        return Keeps.FOREIGN
+    if name.endswith(MODEL_SUFFIXES):
+        return Keeps.MODEL
+    if name == ".git":  # a work tree whose repository is elsewhere
+        return Keeps.REPOSITORY
+    if path[0] == "sample" and name.endswith(_PICTURES):
+        return Keeps.SAMPLE
+    why = found.rules.file(handle, path, status)
+    if why is None and status.st_nlink > 1:  # somebody gave it a second name
+        why = Keeps.LINK
+    if why is None:
+        stamp = (status.st_mtime_ns, status.st_ctime_ns)
+        found.files.append(Known(path, status.st_ino, status.st_size, stamp))
+    return why
+
+
+def _rules_of_a_run(manifest: Manifest) -> Rules:
+    hashes = {file.name: file.sha256 for file in manifest.files}
+    logs = {attempt.log for attempt in manifest.attempts if is_log(attempt.log)}
+
+    def rule(handle: int, path: tuple[str, ...], status: os.stat_result) -> Keeps | None:
+        return None if _is_known_file(handle, path, hashes, logs) else _foreign_or_changed(path, hashes)
+
+    return Rules(rule, lambda path: _is_known_folder(path, hashes))
+
+
+def _foreign_or_changed(path: tuple[str, ...], hashes: Mapping[str, str]) -> Keeps:
+    return Keeps.CHANGED if "/".join(path) in hashes else Keeps.FOREIGN
 
 
 def _is_known_folder(path: tuple[str, ...], hashes: Mapping[str, str]) -> bool:
@@ -98,34 +251,42 @@ def _is_known_folder(path: tuple[str, ...], hashes: Mapping[str, str]) -> bool:
     return any(name.startswith("/".join(path) + "/") for name in hashes)
 
 
-def _is_known_file(folder: int, path: tuple[str, ...], hashes: Mapping[str, str]) -> bool:
+def _is_known_file(folder: int, path: tuple[str, ...], hashes: Mapping[str, str], logs: Iterable[str]) -> bool:
     name = path[-1]
     if path[0] == "logs" and len(path) > 1:
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in _OF_TENSORBOARD)
     written = hashes.get("/".join(path))
     if written:
-        return _sha256(folder, name) == written  # changed by hand: somebody's work
-    return len(path) == 1 and any(fnmatch.fnmatchcase(name, pattern) for pattern in _OF_KL)
+        return sha_of(folder, name) == written  # changed by hand: somebody's work
+    return len(path) == 1 and (name in logs or any(fnmatch.fnmatchcase(name, pattern) for pattern in _OF_KL))
 
 
-def _sha256(folder: int, name: str) -> str:
-    digest = hashlib.sha256()
-    with os.fdopen(os.open(name, _NO_LINK, dir_fd=folder), "rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+def _goes_last(known: Known) -> bool:
+    return len(known.path) == 1 and (known.path[0] == MANIFEST or is_log(known.path[0]))
 
 
 def _remove_file(handle: int, known: Known) -> None:
     with _folder_of(handle, known) as folder:
         status = os.stat(known.path[-1], dir_fd=folder, follow_symlinks=False)
-        if stat.S_ISREG(status.st_mode) and status.st_ino == known.inode:
-            os.unlink(known.path[-1], dir_fd=folder)
+        if not stat.S_ISREG(status.st_mode) or status.st_ino != known.inode or status.st_size != known.size:
+            raise FileExistsError(known.path[-1])
+        os.unlink(known.path[-1], dir_fd=folder)
 
 
 def _remove_folder(handle: int, known: Known) -> None:
     with _folder_of(handle, known) as folder:
+        if os.stat(known.path[-1], dir_fd=folder, follow_symlinks=False).st_ino != known.inode:
+            raise FileExistsError(known.path[-1])
         os.rmdir(known.path[-1], dir_fd=folder)
+
+
+def _mount(handle: int) -> int | None:
+    """Which mount an open folder is of: a folder bound from elsewhere has the same device. None where unknown."""
+    with suppress(OSError, ValueError), open(f"/proc/self/fdinfo/{handle}", encoding="ascii") as file:  # noqa: PTH123
+        for line in file:
+            if line.startswith("mnt_id:"):
+                return int(line.split(":")[1])
+    return None
 
 
 @contextmanager

@@ -1,10 +1,12 @@
-"""What is kept of runs that were removed: log and manifest, in the user's state folder, the newest 50."""
+"""What is kept of runs that were removed: logs and manifest, in the user's state folder, the newest 50."""
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 import shutil
+import stat
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,6 +16,7 @@ from launcher.record.manifest import MANIFEST, Manifest, manifest_bytes
 from launcher.run.directory import LOG
 
 KEPT = 50
+_LOGS = f"{Path(LOG).stem}*{Path(LOG).suffix}"  # each attempt has its own
 _STAMP = re.compile(r"-(\d{8}T\d{6}Z)(?:-(\d+))?$")
 
 
@@ -22,8 +25,13 @@ def removed_folder() -> Path:
     return state_folder() / "removed"
 
 
+def is_log(name: object) -> bool:
+    """Whether a name is one that an attempt's log may have."""
+    return isinstance(name, str) and fnmatch.fnmatchcase(name, _LOGS) and "/" not in name
+
+
 def keep_record(directory: Path, manifest: Manifest) -> Path:
-    """Copy the log and write the manifest to a new folder NAME-TIMESTAMP; return it.
+    """Copy the logs and write the manifest to a new folder NAME-TIMESTAMP; return it.
 
     Raises OSError when that is not possible; nothing is left there then.
     """
@@ -32,13 +40,12 @@ def keep_record(directory: Path, manifest: Manifest) -> Path:
         with (folder / MANIFEST).open("xb") as file:
             file.write(manifest_bytes(manifest))
             os.fsync(file.fileno())
-        if (directory / LOG).exists():
-            with (directory / LOG).open("rb") as log, (folder / LOG).open("xb") as copy:
-                shutil.copyfileobj(log, copy)
-                copy.flush()
-                os.fsync(copy.fileno())
+        for name in sorted({LOG, *(attempt.log for attempt in manifest.attempts if is_log(attempt.log))}):
+            _copy_log(directory / name, folder / name)
+        for written in (folder, folder.parent):
+            _write_through(written)
     except OSError:
-        _forget(folder)
+        forget(folder)
         raise
     _forget_oldest()
     return folder
@@ -70,19 +77,45 @@ def _new_folder(name: str) -> Path:
     raise FileExistsError(f"{home} is full of records of {name}")
 
 
+def _copy_log(log: Path, copy: Path) -> None:
+    """Copy a log that is there. Raises OSError; a link, or what is no file, is not followed or waited for."""
+    try:
+        handle = os.open(log, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    with os.fdopen(handle, "rb") as source:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise FileNotFoundError(2, "it is no file", str(log))
+        with copy.open("xb") as target:
+            shutil.copyfileobj(source, target)
+            target.flush()
+            os.fsync(target.fileno())
+
+
+def _write_through(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):  # not every file system can
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _forget_oldest() -> None:
     with suppress(OSError):
         ours = [folder for folder in removed_folder().iterdir() if run_of_record(folder)]
         for folder in sorted(ours, key=record_time)[:-KEPT]:
-            _forget(folder)
+            forget(folder)
 
 
-def _forget(folder: Path) -> None:
+def forget(folder: Path) -> None:
     """Remove one record: only what `keep_record` put there."""
     if folder.is_symlink():
         return
-    for name in (MANIFEST, LOG):
-        with suppress(OSError):
-            (folder / name).unlink()
+    with suppress(OSError):
+        for path in list(folder.iterdir()):
+            if path.name == MANIFEST or is_log(path.name):
+                with suppress(OSError):
+                    path.unlink()
     with suppress(OSError):
         folder.rmdir()
