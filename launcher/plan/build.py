@@ -111,6 +111,7 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
         steps=steps,
         notes=run.notes,
         keep_failed=run.no_clean,
+        stop_on_nan=run.stop_on_nan,
         findings=in_order(findings),
     )
     candidate = Candidate(

@@ -101,6 +101,8 @@ class Plan:
     keep_failed: bool  # NO_CLEAN: a failed run without artifacts stays
     findings: tuple[Finding, ...]
     allowed: tuple[Finding, ...] = ()  # those that the user lets through
+    stop_on_nan: bool = False  # end the training when its loss is nan or inf
+    save_bytes: int | None = None  # what one save on the way takes with its state, as estimated
 
     @property
     def argv(self) -> tuple[str, ...]:

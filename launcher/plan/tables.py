@@ -37,6 +37,7 @@ class RunTable(Struct, frozen=True, kw_only=True):
     keep_last_saves: Count | None = None
     drop: list[Text] = field(default_factory=list)
     no_clean: bool = False
+    stop_on_nan: bool = False
 
 
 class EnvTable(Struct, frozen=True, kw_only=True):

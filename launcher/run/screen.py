@@ -71,16 +71,17 @@ class PlainScreen:
 
 
 class LiveScreen:
-    """One live line at the bottom of a terminal, announcements above it."""
+    """One live line at the bottom of a terminal, announcements above it. `aside` gives what stands at its end."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, aside: Callable[[], str] = str) -> None:
         self._console = console
+        self._aside = aside
         self._live: Live | None = None
 
     def show_progress(self, progress: Progress) -> None:
         from rich.text import Text  # noqa: PLC0415 - rich loads when there is something to show, not before
 
-        self._started().update(Text(_bar(progress), no_wrap=True, overflow="ellipsis"), refresh=True)
+        self._started().update(Text(_bar(progress, self._aside()), no_wrap=True, overflow="ellipsis"), refresh=True)
 
     def announce(self, text: str) -> None:
         self._started().console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -150,7 +151,8 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _bar(progress: Progress, width: int = 20) -> str:
+def _bar(progress: Progress, aside: str, width: int = 20) -> str:
     share = min(1.0, progress.step / progress.total) if progress.total else 0.0
     filled = int(share * width)
-    return f"{'━' * filled}{'╌' * (width - filled)} {share:4.0%}  {progress_line(progress)}"
+    bar = f"{'━' * filled}{'╌' * (width - filled)} {share:4.0%}  {progress_line(progress)}"
+    return f"{bar}, {aside}" if aside else bar

@@ -10,14 +10,20 @@ from pathlib import Path
 from launcher.run.artifacts import Artifact, ArtifactKind, find_artifacts
 from launcher.run.directory import LOG
 from launcher.run.follow import LogFollower
+from launcher.run.loss import Losses
 from launcher.run.progress import Progress, parse_progress
 from launcher.run.screen import Screen
+from launcher.run.space import Space, size_in_words
 
 SCAN_INTERVAL = 1.0
 
 
 class Watch:
-    """Looks at a run directory again and again; `progress` is the latest, `artifacts` those that were announced."""
+    """Looks at a run directory again and again; `progress` is the latest, `artifacts` those that were announced.
+
+    `log` is the log's name, `save_bytes` what one save is expected to take. With `stop_on_nan` a loss that is not a
+    finite number is a reason to stop, in `wants_stop`, which whoever supervises the training looks at.
+    """
 
     def __init__(
         self,
@@ -26,6 +32,9 @@ class Watch:
         screen: Screen,
         clock: Callable[[], float] = time.monotonic,
         log: str = LOG,
+        *,
+        save_bytes: int | None = None,
+        stop_on_nan: bool = False,
     ) -> None:
         self.progress: Progress | None = None
         self.artifacts: tuple[Artifact, ...] = ()
@@ -35,6 +44,9 @@ class Watch:
         self._clock = clock
         self._began = clock()
         self._log = LogFollower(directory / log)
+        self._losses = Losses()
+        self._space = Space(directory, save_bytes, clock)
+        self._stop_on_nan = stop_on_nan
         self._next_scan = 0.0
         self._sizes: dict[Path, int] = {}
         self._announced: set[Path] = set()
@@ -43,6 +55,16 @@ class Watch:
     def seconds(self) -> float:
         """How long this has been watched."""
         return self._clock() - self._began
+
+    @property
+    def lowest_loss(self) -> float | None:
+        """The lowest that the progress bar has shown."""
+        return self._losses.lowest
+
+    @property
+    def wants_stop(self) -> str | None:
+        """Why the training should be stopped by what was seen so far; None when it should not."""
+        return self._losses.broken if self._stop_on_nan else None
 
     def look(self) -> bool:
         """Read what is new in the log, and once a second the directory; return whether artifacts were announced."""
@@ -57,6 +79,7 @@ class Watch:
         self._sizes = {artifact.path: artifact.size for artifact in found}
         announced = self._announce(news)
         self.artifacts = tuple(artifact for artifact in found if artifact.path in self._announced)
+        self._say(self._space.look(found, now=announced))
         return announced
 
     def look_last(self) -> None:
@@ -68,12 +91,21 @@ class Watch:
     def _read_log(self) -> None:
         latest = None
         for line in (*self._log.read(), self._log.rest):
-            latest = parse_progress(line) or latest
+            seen = parse_progress(line)
+            if seen is None:
+                continue
+            latest = seen
+            if seen.loss is not None:
+                self._say(self._losses.take(seen.step, seen.loss))
         if latest is not None and latest != self.progress:
             if latest.loss is None and self.progress is not None:  # a bar without its postfix
                 latest = replace(latest, loss=self.progress.loss)
             self.progress = latest
             self._screen.show_progress(latest)
+
+    def _say(self, texts: list[str]) -> None:
+        for text in texts:
+            self._screen.announce(text)
 
     def _announce(self, artifacts: tuple[Artifact, ...] | list[Artifact]) -> bool:
         new = [artifact for artifact in artifacts if artifact.path not in self._announced]
@@ -86,13 +118,4 @@ class Watch:
 def announcement(artifact: Artifact, directory: Path) -> str:
     """One line about a new artifact: "saved checkpoint fox-v1s2400-step00000500.safetensors (24.3 MB)"."""
     verb = "drew" if artifact.kind is ArtifactKind.SAMPLE else "saved"
-    return f"{verb} {artifact.kind.value} {artifact.path.relative_to(directory)} ({_size(artifact.size)})"
-
-
-def _size(number: int) -> str:
-    size = float(number)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"
+    return f"{verb} {artifact.kind.value} {artifact.path.relative_to(directory)} ({size_in_words(artifact.size)})"
