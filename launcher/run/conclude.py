@@ -10,7 +10,6 @@ from launcher.record.manifest import Manifest
 from launcher.run.artifacts import final_model_there
 from launcher.run.attempt import end, write
 from launcher.run.cleanup import remove, survey
-from launcher.run.directory import LOG
 from launcher.run.failure import explain, read_end, trainer_exit_code
 from launcher.run.outcome import Facts, Outcome, derive, kl_exit_code
 from launcher.run.removed import keep_record
@@ -29,7 +28,7 @@ class Ended:
 
 def conclude(plan: Plan, manifest: Manifest, watch: Watch, ended: Ended, screen: Screen) -> RunResult:
     """Write down how the run ended, tidy it away when it left nothing of worth, and return what it came to."""
-    log_end = read_end(plan.directory / LOG)
+    log_end = read_end(plan.directory / manifest.attempts[-1].log)
     code = trainer_exit_code(ended.exit_code, log_end)
     final = final_model_there(plan.directory, plan.outputs.final)
     facts = Facts(started=True, alive=False, exit_code=code, stop_signal=ended.stop_signal, final_model=final)
