@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.run.cause import Ending, KnownCause
 from launcher.run.outcome import signal_of
 
 _READ = 1 << 18  # bytes of the log's end that are looked at
@@ -20,6 +21,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _BAR = re.compile(r"[^|\r\n]{0,80}?\d+%\|[^|\r\n]*\| *[\d.]+\S*/[\d.]+\S* \[[^\]\r\n]*\]")
 _RANK = re.compile(r"^\[rank\d+\]:\s?")
 _ACCELERATE_FRAME = re.compile(r'^\s*File ".*accelerate[/\\]commands[/\\]')
+_OF_A_CHILD = re.compile(r"(?:[\w.]*\.)?(?:CalledProcessError|ChildFailedError|SignalException)\b")
 _EXIT = re.compile(r"returned non-zero exit status (\d+)\.\s*$")
 _KILLED = re.compile(r"died with (?:<Signals\.\w+: (\d+)>|unknown signal (\d+))\.\s*$")
 _WORKER = re.compile(r"^\s*exitcode\s*:\s*(-?\d+)")
@@ -36,21 +38,26 @@ _ARGPARSE = re.compile(r"^\S+: error: \S")
 class Failure:
     """`reason` says in one line how the trainer ended, `exception` is what it said itself ("" when it said nothing).
 
-    `log_tail` are the last meaningful lines of the log.
+    `log_tail` are the last meaningful lines of the log. `cause` is what it was, when that is known, and what to do.
     """
 
     reason: str
     exception: str
     log_tail: tuple[str, ...]
+    cause: KnownCause | None = None
 
 
 @dataclass(frozen=True)
 class _Block:
-    """A traceback: the lines from `start` up to `end`, and the exception with its message."""
+    """A traceback: the lines from `start` up to `end`, and the exception with its message.
+
+    `of_accelerate` when it only says that the script failed.
+    """
 
     start: int
     end: int
     exception: str
+    frames: str
     of_accelerate: bool
 
 
@@ -87,12 +94,24 @@ def trainer_exit_code(exit_code: int, log_end: str) -> int:
     return exit_code
 
 
-def explain(exit_code: int, log_end: str) -> Failure:
-    """What can be said about a training that ended with the script's own `exit_code` and did not succeed."""
+def explain(exit_code: int, log_end: str, options: Mapping[str, object] | None = None) -> Failure:
+    """What can be said about a training that ended with the script's own `exit_code` and did not succeed.
+
+    `options` are those of the run that were set: what to do about a known cause depends on them.
+    """
+    from launcher.run.causes import find_cause  # noqa: PLC0415 - long tables, needed only when a run fails
+
     lines = _lines(log_end)
     blocks = _blocks(lines)
     own = [line for i, line in enumerate(lines) if not any(b.of_accelerate and b.start <= i < b.end for b in blocks)]
-    return Failure(_reason(exit_code), _exception(lines, blocks), _tail(own))
+    exception, frames = _exception(lines, blocks)
+    tail = _tail(own)
+    cause = find_cause(Ending(exit_code, exception, frames, _ends(own)), options or {})
+    return Failure(_reason(exit_code), exception, tail, cause)
+
+
+def _ends(lines: Sequence[str]) -> tuple[str, ...]:
+    return tuple(line for line in lines if line.strip())[-2 * _NEAR_THE_END :]
 
 
 def _reason(exit_code: int) -> str:
@@ -102,12 +121,13 @@ def _reason(exit_code: int) -> str:
     return f"the trainer was ended by {number.name}" if number else f"the trainer ended with {exit_code}"
 
 
-def _exception(lines: Sequence[str], blocks: Sequence[_Block]) -> str:
+def _exception(lines: Sequence[str], blocks: Sequence[_Block]) -> tuple[str, str]:
+    """The last exception with its message, and its traceback."""
     own = [block for block in blocks if not block.of_accelerate]
     if own and _is_last_word(lines, own[-1], blocks):
-        return own[-1].exception
+        return own[-1].exception, own[-1].frames
     errors = [line for line in lines[-_NEAR_THE_END:] if _ARGPARSE.match(line)]
-    return errors[-1] if errors else ""
+    return (errors[-1] if errors else ""), ""
 
 
 def _is_last_word(lines: Sequence[str], block: _Block, blocks: Sequence[_Block]) -> bool:
@@ -153,7 +173,8 @@ def _block(lines: Sequence[str], start: int, following: int) -> _Block:
     at = start + 1
     while at < following and (not lines[at].strip() or lines[at][0].isspace() or _BAR.fullmatch(lines[at])):
         at += 1
-    of_accelerate = any(_ACCELERATE_FRAME.match(line) for line in lines[start:at])
+    through_accelerate = any(_ACCELERATE_FRAME.match(line) for line in lines[start:at])
+    of_accelerate = through_accelerate and at < following and _OF_A_CHILD.match(lines[at]) is not None
     end = at
     message: list[str] = []
     while end < following and not (end > at and _NEXT_SUBJECT.match(lines[end]) and not of_accelerate):
@@ -164,7 +185,7 @@ def _block(lines: Sequence[str], start: int, following: int) -> _Block:
     if sum(1 for line in message[1:] if line.strip() and not line[0].isspace()) > _NEAR_THE_END:
         message, end = message[:1], at + 1  # no message is that long: the trainer printed other things
     exception = "\n".join(message[:_MESSAGE_LINES]).strip()
-    return _Block(start, end, exception, of_accelerate)
+    return _Block(start, end, exception, "\n".join(lines[start:at]), of_accelerate)
 
 
 def _tail(lines: Sequence[str]) -> tuple[str, ...]:
