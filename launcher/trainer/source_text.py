@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _LARGEST = 20_000_000  # bytes: no source file is larger
+_DEFINES = re.compile(r"([ \t]*)(?:async +)?(?:def|class) +")
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,15 @@ class SourceText:
 def _blocks(text: str, name: str) -> list[str]:
     """The definitions of `name`: from the line of `def` or `class` to the next line that is indented no deeper."""
     blocks = []
-    for start in re.finditer(rf"^([ \t]*)(?:async +)?(?:def|class) +{re.escape(name)}\b", text, re.MULTILINE):
+    # The name first and the start of its line afterwards: a search for whole lines takes 20 times as long.
+    for found in re.finditer(rf"{re.escape(name)}\b", text):
+        begin = text.rfind("\n", 0, found.start()) + 1
+        start = _DEFINES.fullmatch(text, begin, found.start())
+        if start is None:
+            continue
         # Lines of the signature's closing bracket stand at the same depth: ") -> None:".
-        end = re.compile(rf"^(?!{start[1]}[ \t])[ \t]*[^\s)#]", re.MULTILINE).search(text, start.end())
-        blocks.append(text[start.start() : end.start() if end else len(text)])
+        end = re.compile(rf"^(?!{start[1]}[ \t])[ \t]*[^\s)#]", re.MULTILINE).search(text, found.end())
+        blocks.append(text[begin : end.start() if end else len(text)])
     return blocks
 
 
