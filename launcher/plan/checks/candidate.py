@@ -9,7 +9,7 @@ from typing import Any
 
 from launcher.base.errors import KlError
 from launcher.plan.blueprint import Blueprint
-from launcher.plan.paths import RESUME_FROM_HUB, with_whole_paths
+from launcher.plan.paths import with_whole_paths
 from launcher.plan.plan import Argument, Item, PlannedFile, Trainer, TrainingEnvironment
 from launcher.plan.resolve import Chosen, Resolved
 from launcher.plan.tables import RunTable
@@ -69,9 +69,9 @@ class Candidate:
         return {item.key: item for item in chosen.items} if chosen else {}
 
     def path(self, option: str) -> Path | None:
-        """The path that an option names, made whole; None when it names none, or something on the hub."""
+        """The path that an option names, made whole; None when it names none, or a hub id."""
         chosen = self.chosen(option)
-        if chosen is None or (option == "resume" and self.value(RESUME_FROM_HUB) is True):
+        if chosen is None:
             return None
         try:
             whole = with_whole_paths(chosen.option, chosen.setting)
