@@ -87,10 +87,12 @@ class Attempt:
     exit_code: int | None = None
     signal: int | None = None
     stop_signal: int | None = None
+    stop_reason: str | None = None  # why kl stopped it by itself
     outcome: str = "planned"
     last_step: int | None = None
     total_steps: int | None = None
     last_loss: float | None = None
+    lowest_loss: float | None = None
     log: str = ""
 
 

@@ -41,8 +41,8 @@ def begun(manifest: Manifest, processes: Processes) -> Manifest:
     return replace(manifest, attempts=(*before, attempt))
 
 
-def see(manifest: Manifest, watch: Watch) -> Manifest:
-    """The manifest with what was seen of the running attempt."""
+def see(manifest: Manifest, watch: Watch, stop_reason: str | None = None) -> Manifest:
+    """The manifest with what was seen of the running attempt, and why kl stops it by itself."""
     artifacts = tuple(
         ArtifactRecord(str(artifact.path.relative_to(watch.directory)), artifact.kind.value, artifact.size)
         for artifact in watch.artifacts
@@ -51,6 +51,9 @@ def see(manifest: Manifest, watch: Watch) -> Manifest:
     progress = watch.progress
     if progress is not None:
         attempt = replace(attempt, last_step=progress.step, total_steps=progress.total, last_loss=progress.loss)
+        attempt = replace(attempt, lowest_loss=watch.lowest_loss)
+    if stop_reason is not None:
+        attempt = replace(attempt, stop_reason=stop_reason)
     return replace(manifest, attempts=(*before, attempt), artifacts=artifacts)
 
 

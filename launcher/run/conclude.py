@@ -10,7 +10,7 @@ from launcher.record.manifest import Manifest
 from launcher.run.artifacts import final_model_there
 from launcher.run.attempt import end, write
 from launcher.run.cleanup import remove, survey
-from launcher.run.failure import explain, read_end, trainer_exit_code
+from launcher.run.failure import Failure, explain, read_end, trainer_exit_code
 from launcher.run.outcome import Facts, Outcome, derive, kl_exit_code
 from launcher.run.removed import keep_record
 from launcher.run.result import RunResult
@@ -20,10 +20,14 @@ from launcher.run.watch import Watch
 
 @dataclass(frozen=True)
 class Ended:
-    """How the process that kl started ended, and the signal with which kl was asked to stop it."""
+    """How the process that kl started ended, and the signal with which kl was asked to stop it.
+
+    `stop_reason` is why kl stopped it by itself.
+    """
 
     exit_code: int
     stop_signal: int | None
+    stop_reason: str | None = None
 
 
 def conclude(plan: Plan, manifest: Manifest, watch: Watch, ended: Ended, screen: Screen) -> RunResult:
@@ -45,11 +49,19 @@ def conclude(plan: Plan, manifest: Manifest, watch: Watch, ended: Ended, screen:
         last_loss=attempt.last_loss,
         artifacts=watch.artifacts,
         seconds=watch.seconds,
-        failure=explain(code, log_end) if outcome is Outcome.FAILED else None,
+        failure=_failure(code, log_end, ended) if outcome is Outcome.FAILED else None,
     )
     if outcome is Outcome.SUCCEEDED or result.artifacts or plan.keep_failed:
         return result
     return _tidied(result, plan.directory, manifest, screen)
+
+
+def _failure(code: int, log_end: str, ended: Ended) -> Failure:
+    failure = explain(code, log_end)
+    if ended.stop_reason is None:
+        return failure
+    # What the trainer says of its interruption is no reason.
+    return replace(failure, reason=f"stopped, as run.stop_on_nan says: {ended.stop_reason}", exception="")
 
 
 def _tidied(result: RunResult, directory: Path, manifest: Manifest, screen: Screen) -> RunResult:

@@ -30,7 +30,8 @@ class Chosen:
 def chosen_gpus(accelerate: Mapping[str, object], environ: Mapping[str, str]) -> Chosen | None:
     """The GPUs that a run with these options of `accelerate launch` uses; None when it trains on something else.
 
-    Each process takes the GPU of its own number, and gpu_ids goes over CUDA_VISIBLE_DEVICES (accelerate/utils/launch.py).
+    Each process takes the GPU of its own number, and gpu_ids goes over CUDA_VISIBLE_DEVICES
+    (accelerate/utils/launch.py).
     """
     if any(accelerate.get(name) not in (None, False) for name in _OTHER_DEVICES):
         return None

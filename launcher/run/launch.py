@@ -93,7 +93,9 @@ def follow_attempt(plan: Plan, running: Running, asked: Asked, screen: SafeScree
     on_terminals = terminals()
     manifest, processes = running.manifest, running.processes
     log = manifest.attempts[-1].log
-    watch = Watch(plan.directory, plan.outputs.final, screen, log=log)
+    watch = Watch(
+        plan.directory, plan.outputs.final, screen, log=log, save_bytes=plan.save_bytes, stop_on_nan=plan.stop_on_nan
+    )
     pid = manifest.attempts[-1].pid
     screen.announce(f"{plan.name}: the trainer has started (process {pid}), its log is {plan.directory / log}")
     silent = False
@@ -104,12 +106,18 @@ def follow_attempt(plan: Plan, running: Running, asked: Asked, screen: SafeScree
             silent = True
             screen.go_silent()
             leave_terminals(on_terminals)
-        if watch.look():
-            write(see(manifest, watch), plan.directory, screen)
+        news = watch.look()
+        if watch.wants_stop is not None and asked.stop_because(watch.wants_stop):
+            news = True
+            screen.announce("stopping the training, as run.stop_on_nan says")
+        if news:
+            write(see(manifest, watch, asked.stop_reason), plan.directory, screen)
 
     stay(processes, asked, look, screen)
     watch.look_last()
-    return conclude(plan, see(manifest, watch), watch, Ended(reap(processes), asked.stop_signal), screen)
+    # Stopped by kl itself, it failed, also when somebody was impatient then.
+    ended = Ended(reap(processes), asked.stop_signal if asked.stop_reason is None else None, asked.stop_reason)
+    return conclude(plan, see(manifest, watch, asked.stop_reason), watch, ended, screen)
 
 
 def _archived(plan: Plan, taken: Taken) -> Manifest:

@@ -15,11 +15,20 @@ _STOP = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass
 class Asked:
-    """What kl was asked for by signals so far."""
+    """What kl was asked for by signals so far, or found a reason for itself."""
 
     stop_signal: int | None = None  # the first one
     times: int = 0
     hangup: bool = False
+    stop_reason: str | None = None  # why kl stops the training by itself
+
+    def stop_because(self, reason: str) -> bool:
+        """Ask for the stop that the user set a condition for; False when the training is being stopped already."""
+        if self.times > 0:
+            return False
+        self.stop_reason = reason
+        self.times = 1
+        return True
 
 
 @contextmanager
