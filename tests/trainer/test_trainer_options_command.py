@@ -33,7 +33,6 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     stand_in = types.ModuleType("launcher.setup.checkouts")
     vars(stand_in)["find_checkout"] = lambda explicit: explicit or root
     monkeypatch.setitem(sys.modules, "launcher.setup.checkouts", stand_in)
-    monkeypatch.setattr("launcher.trainer.reader.cache_folder", lambda: tmp_path / "cache")
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     made = typer.Typer()
