@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,12 +43,14 @@ def launch_command(
 def launch_plan(plan: Plan, *, plain: bool = False) -> int:
     """Launch a plan without errors on this terminal. Returns the exit code."""
     from launcher.cli.render import short, show_findings
+    from launcher.run.gpu import GpuLine, chosen_gpus
     from launcher.run.launch import launch
-    from launcher.run.screen import LiveScreen, PlainScreen
+    from launcher.run.screen import open_screen
 
     show_findings(plan.findings)
-    live = sys.stderr.isatty() and not plain
-    screen = LiveScreen() if live else PlainScreen()
+    variables = {**os.environ, **plan.environment.variables, **plan.variables}
+    gpus = chosen_gpus({argument.name: argument.value for argument in plan.accelerate}, variables)
+    screen = open_screen(plain=plain, aside=GpuLine(gpus))
     screen.announce(f"{plan.name}: {plan.trainer.script} → {short(plan.directory)}")
     result = launch(plan, screen)
     show_result(plan, result)

@@ -14,6 +14,7 @@ from launcher.plan.arguments import read_arguments
 from launcher.plan.build import Ingredients, build_plan, in_order, no_script
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.dataset_config import check_dataset_config
+from launcher.plan.checks.resources import room
 from launcher.plan.every_code import let_through
 from launcher.plan.examine import Examined, Progress, examine
 from launcher.plan.plan import Plan, Trainer, TrainingEnvironment
@@ -54,7 +55,9 @@ def prepare(request: Request, environ: Mapping[str, str] = os.environ, *, progre
     Raises KlError when there is nothing to plan with: no spec, checkout, script or environment. A spec with errors
     gives a plan with errors, whatever its environment: what the user wrote comes first.
     """
-    return without_advice(check(request, environ, progress=progress)[0])
+    plan, examined = check(request, environ, progress=progress)
+    found = room(examined.candidate, plan.steps)
+    return replace(without_advice(plan), save_bytes=found.each if found else None)
 
 
 def check(

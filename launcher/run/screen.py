@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -103,6 +104,12 @@ class LiveScreen:
             )
             self._live.start()
         return self._live
+
+
+def open_screen(*, plain: bool, aside: Callable[[], str] = str) -> Screen:
+    """A live line on a terminal that can draw one and unless `plain` is wanted, else plain lines."""
+    live = not plain and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return LiveScreen(aside=aside) if live else PlainScreen()
 
 
 class SafeScreen:
