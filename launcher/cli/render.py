@@ -168,7 +168,7 @@ def show_lines(lines: Iterable[str]) -> None:
 
 
 def show_failure(result: RunResult, stream: TextIO | None = None) -> None:
-    """Why a run failed: the end of the trainer's log, then its last exception."""
+    """Why a run failed: the end of the trainer's log, its last exception, and what to do where the cause is known."""
     stream = stream or sys.stderr
     failure = result.failure
     if failure is None:
@@ -182,6 +182,10 @@ def show_failure(result: RunResult, stream: TextIO | None = None) -> None:
         for line in failure.exception.splitlines():
             _write(stream, f"  {line}")
     _write(stream, f"{result.name}: {failure.reason}")
+    if failure.cause is not None:
+        _write(stream, failure.cause.meaning)
+        for number, step in enumerate(failure.cause.steps, 1):
+            _write(stream, f"  {number}. {step}")
 
 
 def result_as_text(plan: Plan, result: RunResult) -> Iterator[str]:

@@ -17,13 +17,15 @@ class Ending:
     """What is known of how a training ended.
 
     `exception` is the last one with its message, "" where there was none; `frames` is its traceback. `lines` are the
-    last lines of the log that are not part of what accelerate says about its child.
+    last lines of the log that are not part of what accelerate says about its child. `disk_free` is the room that the
+    run directory's disk had then, in bytes; None when it is not known.
     """
 
     exit_code: int
     exception: str = ""
     frames: str = ""
     lines: tuple[str, ...] = ()
+    disk_free: int | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from launcher.run.cause import Cause, Ending, KnownCause, Options, told
 from launcher.run.causes_data import DATA
 from launcher.run.causes_environment import ENVIRONMENT
 from launcher.run.causes_gpu import GPU
-from launcher.run.causes_machine import MACHINE
+from launcher.run.causes_machine import DISK_IS_FULL, MACHINE
 from launcher.run.causes_training import LOSS_IS_NAN, TRAINING
 from launcher.run.outcome import signal_of
 
@@ -18,6 +18,7 @@ from launcher.run.outcome import signal_of
 CAUSES: tuple[Cause, ...] = (*GPU, *MACHINE, *ENVIRONMENT, *DATA, *TRAINING, LOSS_IS_NAN)
 
 _NEAR_THE_END = 30  # lines
+_FULL = 64 * 1024  # bytes: with less room than that, the log itself may end in the middle of a line
 # What C++ prints of an exception that nobody caught, before it ends the process with SIGABRT.
 _WHAT = re.compile(r"\s*what\(\):\s+(\S[^\n]*)")
 _BAR_OF_NAN = re.compile(r"steps:\s*\d+%\|[^\]]*\b(?:avr_)?loss=(?:nan|[-+]?inf)\b", re.IGNORECASE)
@@ -35,9 +36,16 @@ def find_cause(ending: Ending, options: Options) -> KnownCause | None:
         known = _by_exception(exception, ending.frames, options)
         if known is not None:
             return known
+    if ending.disk_free is not None and ending.disk_free < _FULL:
+        return told(DISK_IS_FULL, {}, options)
     if ending.exception:
         return None
     return _by_lines(ending, options) or (_by_signal(number, options) if number else None) or _by_loss(ending, options)
+
+
+def loss_is_nan(options: Options) -> KnownCause:
+    """The cause of a training that was stopped because its loss was no number."""
+    return told(LOSS_IS_NAN, {}, options)
 
 
 def _exceptions(ending: Ending) -> Iterator[str]:

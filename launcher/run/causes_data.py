@@ -94,9 +94,9 @@ DATA: tuple[Cause, ...] = (
     ),
     Cause(
         "state-missing",
-        "The state to resume from, {resume}, is not there.",
+        "The state to resume from, {path}, is not there.",
         (Step("Give resume the folder of a state: its name ends with -state."),),
-        (error("ValueError", "Tried to find [^\n]* but folder does not exist"),),
+        (error("ValueError", r"Tried to find (?P<path>[^\n]*) but folder does not exist"),),
     ),
     Cause(
         "file-missing",

@@ -44,9 +44,9 @@ ENVIRONMENT: tuple[Cause, ...] = (
     ),
     Cause(
         "optimizer-missing",
-        "The package {module}, which the optimizer {optimizer_type} comes from, is not installed.",
+        "The package {module}, which the optimizer comes from, is not installed in the training environment.",
         (
-            Step("Install it into the training environment with its own pip."),
+            Step("Install it with the environment's own pip."),
             Step("Or choose another optimizer_type: AdamW needs no other package."),
         ),
         (

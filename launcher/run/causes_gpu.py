@@ -194,6 +194,7 @@ GPU: tuple[Cause, ...] = (
                 r"No operator found for `memory_efficient_attention_\w+` with inputs:\n"
                 r"(?:[^\n]*\n){1,12}?\s+device=cpu ",
             ),
+            error("ValueError", r"torch\.cuda\.is_available\(\) should be True but is False\. xformers"),
         ),
     ),
     Cause(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import signal
 
-from launcher.run.cause import Cause, Step, error, given, more_than, not_given
+from launcher.run.cause import Cause, Step, all_of, error, given, more_than, not_given
 
 _OS = "OSError|IOError|BlockingIOError|PermissionError"
+_NO_TOKENIZER = error("OSError|EnvironmentError", "Can't load (?:the )?tokenizer for ")
 _RUST = r"Error while (?:serializing|deserializing header): (?:I/O error|IoError)[^\n]*"
 _WORKERS = Step(
     "Lower max_data_loader_n_workers, which is {max_data_loader_n_workers}: each is a process with memory of its own.",
@@ -20,10 +21,11 @@ _WORKERS_OPEN = Step(
     "Set max_data_loader_n_workers to 1 or 0: each is a process with memory of its own, and there are 8 otherwise.",
     not_given("max_data_loader_n_workers"),
 )
+_in_memory = all_of(given("cache_latents"), not_given("cache_latents_to_disk"))
 _LESS_MEMORY = (
     _WORKERS,
     _WORKERS_OPEN,
-    Step("Set cache_latents_to_disk: cached latents then leave the memory.", given("cache_latents")),
+    Step("Set cache_latents_to_disk: cached latents then leave the memory.", _in_memory),
     Step("Set lowram if the GPU has more room than the machine.", not_given("lowram")),
     Step("End other programs, or add swap space."),
 )
@@ -35,24 +37,43 @@ _FREE = (
 _HUB = (
     Step("See whether this machine reaches the hub, through its proxy if there is one."),
     Step("Download it once where there is a connection, and name the folder or file instead of the hub's id."),
+)
+_TOKENIZER = (
+    _HUB[0],
     Step("Set tokenizer_cache_dir, so that tokenizers are stored for the next time.", not_given("tokenizer_cache_dir")),
+    Step("Or copy the hub's cache, ~/.cache/huggingface/hub, from a machine that has the tokenizer."),
+)
+_MAY_ASK = Step("HF_HUB_OFFLINE forbids asking the hub: leave it out of env.variables if it stands there.")
+
+DISK_IS_FULL = Cause(
+    "disk-full",
+    "The disk that the trainer wrote to was full.",
+    _FREE,
+    (
+        error(_OS, r"\[Errno 28\]"),
+        error("SafetensorError", _RUST + r"(?:code: 28\b|os error 28\b|StorageFull)"),
+        error("RuntimeError", r"\[enforce fail at inline_container\.cc:\d+\] \. PytorchStreamWriter failed writing"),
+        error("RuntimeError", r"\[enforce fail at inline_container\.cc:\d+\] \. unexpected pos \d+ vs \d+"),
+    ),
 )
 
 MACHINE: tuple[Cause, ...] = (
     Cause(
-        "disk-full",
-        "The disk that the trainer wrote to was full.",
-        _FREE,
+        "shared-memory",
+        "The memory that the loader's processes share was full; in a container it is small (/dev/shm).",
         (
-            error(_OS, r"\[Errno 28\]"),
-            error("SafetensorError", _RUST + r"(?:code: 28\b|os error 28\b|StorageFull)"),
-            error(
-                "RuntimeError", r"\[enforce fail at inline_container\.cc:\d+\] \. PytorchStreamWriter failed writing"
-            ),
-            error("RuntimeError", r"\[enforce fail at inline_container\.cc:\d+\] \. unexpected pos \d+ vs \d+"),
-            error("RuntimeError", r"[^\n]{0,300}\bNo space left on device"),
+            Step("Set max_data_loader_n_workers to 0."),
+            Step("Start the container with --ipc=host, or a larger --shm-size."),
         ),
+        (
+            error("RuntimeError", r"DataLoader worker \(pid[^\n]*is killed by signal: Bus error"),
+            error(
+                "RuntimeError", r"unable to (?:open|write to|resize|mmap)[^\n]*(?:shared memory|/torch_\d+)[^\n]*\(28\)"
+            ),
+        ),
+        signals=(signal.SIGBUS,),
     ),
+    DISK_IS_FULL,
     Cause(
         "disk-quota",
         "The account may not write more to this disk: its quota is used up.",
@@ -88,25 +109,10 @@ MACHINE: tuple[Cause, ...] = (
             Step("Caches stand beside the pictures: cache_latents_to_disk needs a dataset folder that can be written."),
         ),
         (
-            error(_OS, r"\[Errno (?:13|30|1)\]"),
+            error(_OS, r"\[(?:Errno (?:13|30|1)|WinError 5)\]"),
             error("SafetensorError", _RUST + r"(?:code: (?:13|30)\b|os error (?:13|30)\b)"),
             error("RuntimeError", r"File [^\n]{0,1000} cannot be opened\."),
         ),
-    ),
-    Cause(
-        "shared-memory",
-        "The memory that the loader's processes share was full; in a container it is small (/dev/shm).",
-        (
-            Step("Set max_data_loader_n_workers to 0."),
-            Step("Start the container with --ipc=host, or a larger --shm-size."),
-        ),
-        (
-            error("RuntimeError", r"DataLoader worker \(pid[^\n]*is killed by signal: Bus error"),
-            error(
-                "RuntimeError", r"unable to (?:open|write to|resize|mmap)[^\n]*(?:shared memory|/torch_\d+)[^\n]*\(28\)"
-            ),
-        ),
-        signals=(signal.SIGBUS,),
     ),
     Cause(
         "open-files",
@@ -208,20 +214,20 @@ MACHINE: tuple[Cause, ...] = (
     Cause(
         "hub-offline",
         "Something that is not on this machine was to come from the hub, which could not be asked.",
-        (Step("HF_HUB_OFFLINE forbids asking the hub: leave it out of env.variables if it stands there."), *_HUB),
+        (_MAY_ASK, *_HUB),
         (
             error("OfflineModeIsEnabled", ""),
             error("LocalEntryNotFoundError", r"[^\n]*outgoing traffic has been disabled"),
             error(_OS, r"Cannot load model [^\n]* model is not cached locally"),
             error(_OS, r"We couldn't connect to '[^\n]*to load (?:this|the) "),
-            error(_OS, r"Can't load (?:the )?(?:tokenizer|config\w*|model|image processor|feature extractor) "),
+            error(_OS, r"Can't load (?:the )?(?:config\w*|model|image processor|feature extractor) "),
         ),
     ),
     Cause(
         "hub-tokenizer",
         "A tokenizer could not be loaded: it is not stored on this machine, and the hub could not be asked.",
-        (Step("HF_HUB_OFFLINE forbids asking the hub: leave it out of env.variables if it stands there."), *_HUB),
-        (error("TypeError", "expected str, bytes or os.PathLike object, not NoneType"),),
+        (_MAY_ASK, *_TOKENIZER),
+        (error("TypeError", "expected str, bytes or os.PathLike object, not NoneType"), _NO_TOKENIZER),
         frames=r"\btokenization_\w+\.py",
     ),
     Cause(

@@ -16,6 +16,10 @@ _SCRIPTS = Step(
 )
 
 
+def _lycoris(options: Options) -> bool:
+    return str(options.get("network_module") or "lycoris").startswith("lycoris")
+
+
 def _unclipped(options: Options) -> bool:
     return "max_grad_norm" in options and options["max_grad_norm"] in (0, 0.0)
 
@@ -73,7 +77,7 @@ TRAINING: tuple[Cause, ...] = (
                 "train_data_dir, {train_data_dir}, is the folder above: pictures stand in folders like 10_name in it.",
                 given("train_data_dir"),
             ),
-            Step("Caption files may be needed: a subset without class_tokens takes them from caption_extension."),
+            Step("A subset with num_repeats = 0 is left out."),
         ),
         lines=(r"(?:[\d: -]*\bERROR\s+)?No data found\. Please verify",),
         exit_codes=(0,),
@@ -82,14 +86,14 @@ TRAINING: tuple[Cause, ...] = (
         "duplicated-lora-name",
         "The network has two modules of one name, {name}: its preset or its targets reach the same layer twice.",
         (
-            Step("Choose another preset in network_args: attn-mlp, or unet-transformer-only."),
-            Step("In a preset of your own, let target_module and target_name not overlap."),
+            Step("Choose another preset than full in network_args, such as attn-mlp.", _lycoris),
+            Step("Let the targets of the network not overlap."),
         ),
         (error("AssertionError", r"duplicated lora name: (?P<name>[\w.-]*)"),),
     ),
     Cause(
         "different-learning-rates",
-        "{optimizer_type} takes one learning rate for everything that it trains, and got several.",
+        "This optimizer takes one learning rate for everything that it trains, and got several.",
         (
             Step("Leave out unet_lr, which is {unet_lr}.", given("unet_lr")),
             Step("Leave out text_encoder_lr.", given("text_encoder_lr")),
@@ -102,7 +106,7 @@ TRAINING: tuple[Cause, ...] = (
         "weights-of-another-network",
         "The weights to start from are of a network of another kind or size.",
         (
-            Step("Set network_dim, network_alpha and network_module as they were for {network_weights}."),
+            Step("Set network_dim, network_alpha and network_module as they were for these weights."),
             Step("Or set dim_from_weights.", not_given("dim_from_weights")),
         ),
         (error("RuntimeError", rf"Error\(s\) in loading state_dict for {_NETWORK_CLASS}:"),),
@@ -121,14 +125,27 @@ TRAINING: tuple[Cause, ...] = (
         ),
         (
             error("RuntimeError", rf"Error\(s\) in loading state_dict for {_MODEL_CLASS}:"),
-            error("RuntimeError", r"mat1 and mat2 shapes cannot be multiplied"),
-            error("RuntimeError", r"Given groups=\d+, weight of size \[[\d, ]+\], expected input\["),
             error("NotImplementedError", "Cannot copy out of meta tensor; no data"),
             error("ValueError", r"unexpected key in (?:SD|DiffUsers model): "),
             error(
                 "KeyError",
                 r"'(?:time_embed|label_emb|input_blocks|middle_block|conditioner|cond_stage_model|double_bloc)",
             ),
+        ),
+    ),
+    Cause(
+        "parts-do-not-fit",
+        "Two parts of what is trained do not fit one another: they are of different kinds of base model.",
+        (
+            _SCRIPTS,
+            Step("Leave out v2: it is for SD 2 only.", given("v2")),
+            Step("See whether {vae} belongs to the base model.", given("vae")),
+            Step("See whether {network_weights} belongs to the base model.", given("network_weights")),
+            Step("Remove caches (.npz) beside the pictures that were made for another base model."),
+        ),
+        (
+            error("RuntimeError", r"mat1 and mat2 shapes cannot be multiplied"),
+            error("RuntimeError", r"Given groups=\d+, weight of size \[[\d, ]+\], expected input\["),
         ),
     ),
     Cause(

@@ -9,8 +9,9 @@ from launcher.plan.plan import Plan
 from launcher.record.manifest import Manifest
 from launcher.run.artifacts import final_model_there
 from launcher.run.attempt import end, write
+from launcher.run.causes import loss_is_nan
 from launcher.run.cleanup import remove, survey
-from launcher.run.failure import Failure, explain, read_end, trainer_exit_code
+from launcher.run.failure import Failure, explain, free_bytes, read_end, recorded_options, trainer_exit_code
 from launcher.run.outcome import Facts, Outcome, derive, kl_exit_code
 from launcher.run.removed import keep_record
 from launcher.run.result import RunResult
@@ -49,19 +50,21 @@ def conclude(plan: Plan, manifest: Manifest, watch: Watch, ended: Ended, screen:
         last_loss=attempt.last_loss,
         artifacts=watch.artifacts,
         seconds=watch.seconds,
-        failure=_failure(code, log_end, ended) if outcome is Outcome.FAILED else None,
+        failure=_failure(code, log_end, ended, manifest, plan.directory) if outcome is Outcome.FAILED else None,
     )
     if outcome is Outcome.SUCCEEDED or result.artifacts or plan.keep_failed:
         return result
     return _tidied(result, plan.directory, manifest, screen)
 
 
-def _failure(code: int, log_end: str, ended: Ended) -> Failure:
-    failure = explain(code, log_end)
+def _failure(code: int, log_end: str, ended: Ended, manifest: Manifest, directory: Path) -> Failure:
+    options = recorded_options(manifest)
+    failure = explain(code, log_end, options, free_bytes(directory))
     if ended.stop_reason is None:
         return failure
     # What the trainer says of its interruption is no reason.
-    return replace(failure, reason=f"stopped, as run.stop_on_nan says: {ended.stop_reason}", exception="")
+    reason = f"stopped, as run.stop_on_nan says: {ended.stop_reason}"
+    return replace(failure, reason=reason, exception="", cause=loss_is_nan(options))
 
 
 def _tidied(result: RunResult, directory: Path, manifest: Manifest, screen: Screen) -> RunResult:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.record.manifest import Manifest
 from launcher.run.cause import Ending, KnownCause
 from launcher.run.outcome import signal_of
 
@@ -72,6 +74,20 @@ def read_end(log: Path) -> str:
         return ""
 
 
+def recorded_options(manifest: Manifest) -> dict[str, object]:
+    """The options of a run that were set, by name; of one that accelerate has too, the script's own."""
+    first = sorted(manifest.options, key=lambda option: option.command == "trainer")
+    return {option.name: option.value for option in first}
+
+
+def free_bytes(directory: Path) -> int | None:
+    """The room on a directory's disk; None when it cannot be told."""
+    try:
+        return shutil.disk_usage(directory).free
+    except OSError:
+        return None
+
+
 def trainer_exit_code(exit_code: int, log_end: str) -> int:
     """The script's own code: `accelerate launch` ends with 1 whatever the script ended with, but its traceback says it.
 
@@ -94,10 +110,13 @@ def trainer_exit_code(exit_code: int, log_end: str) -> int:
     return exit_code
 
 
-def explain(exit_code: int, log_end: str, options: Mapping[str, object] | None = None) -> Failure:
+def explain(
+    exit_code: int, log_end: str, options: Mapping[str, object] | None = None, disk_free: int | None = None
+) -> Failure:
     """What can be said about a training that ended with the script's own `exit_code` and did not succeed.
 
-    `options` are those of the run that were set: what to do about a known cause depends on them.
+    `options` are those of the run that were set: what to do about a known cause depends on them. `disk_free` is the
+    room on its disk in bytes: a disk that is full may have cut off the log as well.
     """
     from launcher.run.causes import find_cause  # noqa: PLC0415 - long tables, needed only when a run fails
 
@@ -106,7 +125,7 @@ def explain(exit_code: int, log_end: str, options: Mapping[str, object] | None =
     own = [line for i, line in enumerate(lines) if not any(b.of_accelerate and b.start <= i < b.end for b in blocks)]
     exception, frames = _exception(lines, blocks)
     tail = _tail(own)
-    cause = find_cause(Ending(exit_code, exception, frames, _ends(own)), options or {})
+    cause = find_cause(Ending(exit_code, exception, frames, _ends(own), disk_free), options or {})
     return Failure(_reason(exit_code), exception, tail, cause)
 
 
