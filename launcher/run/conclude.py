@@ -9,7 +9,6 @@ from launcher.plan.plan import Plan
 from launcher.record.manifest import Manifest
 from launcher.run.artifacts import final_model_there
 from launcher.run.attempt import end, write
-from launcher.run.causes import loss_is_nan
 from launcher.run.cleanup import remove, survey
 from launcher.run.failure import Failure, explain, free_bytes, read_end, recorded_options, trainer_exit_code
 from launcher.run.outcome import Facts, Outcome, derive, kl_exit_code
@@ -62,6 +61,8 @@ def _failure(code: int, log_end: str, ended: Ended, manifest: Manifest, director
     failure = explain(code, log_end, options, free_bytes(directory))
     if ended.stop_reason is None:
         return failure
+    from launcher.run.causes import loss_is_nan  # noqa: PLC0415 - long tables, needed only when a run fails
+
     # What the trainer says of its interruption is no reason.
     reason = f"stopped, as run.stop_on_nan says: {ended.stop_reason}"
     return replace(failure, reason=reason, exception="", cause=loss_is_nan(options))

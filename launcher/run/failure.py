@@ -7,10 +7,13 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from launcher.record.manifest import Manifest
-from launcher.run.cause import Ending, KnownCause
 from launcher.run.outcome import signal_of
+
+if TYPE_CHECKING:
+    from launcher.run.cause import KnownCause
 
 _READ = 1 << 18  # bytes of the log's end that are looked at
 _TAIL_LINES = 20
@@ -118,7 +121,8 @@ def explain(
     `options` are those of the run that were set: what to do about a known cause depends on them. `disk_free` is the
     room on its disk in bytes: a disk that is full may have cut off the log as well.
     """
-    from launcher.run.causes import find_cause  # noqa: PLC0415 - long tables, needed only when a run fails
+    from launcher.run.cause import Ending  # noqa: PLC0415 - long tables, needed only when a run fails
+    from launcher.run.causes import find_cause  # noqa: PLC0415 - the same
 
     lines = _lines(log_end)
     blocks = _blocks(lines)
