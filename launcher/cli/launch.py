@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,9 @@ def launch_command(
         bool, typer.Option("--no-clean", help="Keep the run directory of a failed run, as NO_CLEAN=1.")
     ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="No live line: plain lines, as without a terminal.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Train in the background, and print the run's name once it has started.")
+    ] = False,
 ) -> int:
     """Train: check, take the run directory, start the trainer, watch it to its end. DEBUG=1 only shows the plan."""
     from launcher.cli.plan import refuse_errors, show_plan
@@ -37,7 +41,8 @@ def launch_command(
         show_plan(plan)
         return 0
     refuse_errors(plan)
-    return launch_plan(replace(plan, keep_failed=plan.keep_failed or no_clean), plain=plain)
+    plan = replace(plan, keep_failed=plan.keep_failed or no_clean)
+    return launch_detached(plan) if detach else launch_plan(plan, plain=plain)
 
 
 def launch_plan(plan: Plan, *, plain: bool = False) -> int:
@@ -53,14 +58,32 @@ def launch_plan(plan: Plan, *, plain: bool = False) -> int:
     screen = open_screen(plain=plain, aside=GpuLine(gpus))
     screen.announce(f"{plan.name}: {plan.trainer.script} → {short(plan.directory)}")
     result = launch(plan, screen)
-    show_result(plan, result)
+    show_result(result)
     return result.exit_code
 
 
-def show_result(plan: Plan, result: RunResult) -> None:
+def launch_detached(plan: Plan) -> int:
+    """Launch a plan without errors in the background. Returns 0 once the trainer has started."""
+    from launcher.cli.render import show_findings
+    from launcher.run.detach import detached
+    from launcher.run.launch import launch
+    from launcher.run.screen import NullScreen
+
+    show_findings(plan.findings)
+    result = detached(lambda started: launch(plan, NullScreen(), started))
+    if result is not None:  # asked to stop before that
+        show_result(result)
+        return result.exit_code
+    name = plan.name
+    print(f"It trains in the background: kl attach {name}, kl logs -f {name}, kl stop {name}.", file=sys.stderr)
+    print(name)
+    return 0
+
+
+def show_result(result: RunResult) -> None:
     """How it ended: the outcome and what it left on stdout, a failure's reason on stderr."""
     from launcher.cli.render import result_as_text, show_failure
 
     if result.failure is not None:
         show_failure(result)
-    print("\n".join(result_as_text(plan, result)))
+    print("\n".join(result_as_text(result)))

@@ -12,14 +12,17 @@ import typer
 
 from launcher import __version__
 from launcher.base.errors import ExitCode, KlError
+from launcher.cli.attach import attach_command
 from launcher.cli.check import check_command
 from launcher.cli.clean import clean_command
 from launcher.cli.dataset import dataset_command
 from launcher.cli.demo import demo_command
 from launcher.cli.findings import findings_command
 from launcher.cli.launch import launch_command
+from launcher.cli.logs import logs_command
 from launcher.cli.options import options_command
 from launcher.cli.plan import plan_command
+from launcher.cli.stop import stop_command
 
 app = typer.Typer(
     name="kl",
@@ -30,6 +33,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("launch")(launch_command)
+app.command("logs")(logs_command)
+app.command("attach")(attach_command)
+app.command("stop")(stop_command)
 app.command("check")(check_command)
 app.command("dataset")(dataset_command)
 app.command("plan")(plan_command)

@@ -188,7 +188,7 @@ def show_failure(result: RunResult, stream: TextIO | None = None) -> None:
             _write(stream, f"  {number}. {step}")
 
 
-def result_as_text(plan: Plan, result: RunResult) -> Iterator[str]:
+def result_as_text(result: RunResult) -> Iterator[str]:
     """How a run ended, and where everything is."""
     from launcher.run.artifacts import ArtifactKind
 

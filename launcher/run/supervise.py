@@ -83,8 +83,9 @@ def stay(processes: Processes, asked: Asked, look: Callable[[], None], screen: S
             ending = _Ending(WHEN_LEFT_BEHIND, asked=False)
             ending.go_on(processes, screen)
         elif ending is not None and now >= ending.deadline:
-            if ended and ending.exhausted:
-                names = ", ".join(str(process.pid) for process in left)
+            # Our own leader is waited for: one that cannot be ended now still has an exit code to give.
+            if ending.exhausted and (ended or processes.started is None):
+                names = ", ".join(str(process.pid) for process in left or survivors(processes))
                 screen.announce(f"these processes of the trainer could not be ended: {names}")
                 return
             ending.go_on(processes, screen)

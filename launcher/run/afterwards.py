@@ -1,0 +1,62 @@
+"""What a run came to, told from its directory or from the record of a removed one, by a kl that did not launch it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+
+from launcher.record.manifest import MANIFEST, Manifest, ManifestError, read_manifest
+from launcher.run.artifacts import find_artifacts
+from launcher.run.failure import explain, read_end
+from launcher.run.find import FoundRun, removed_runs
+from launcher.run.outcome import Outcome, kl_exit_code
+from launcher.run.result import RunResult
+from launcher.run.state import current_outcome, log_name, settle
+
+
+def look_at(run: FoundRun) -> tuple[Manifest, Outcome]:
+    """The manifest and the outcome of a run now; an end that nobody saw is written down.
+
+    Raises OSError when there is no manifest any more, ManifestError when it is damaged.
+    """
+    if run.removed:
+        manifest = read_manifest(run.directory)
+        return manifest, current_outcome(run.directory, manifest)
+    return settle(run.directory)
+
+
+def where_it_is_now(run: FoundRun, manifest: Manifest) -> FoundRun:
+    """The run itself, or its record when it was removed since `manifest` was read."""
+    if (run.directory / MANIFEST).is_file():
+        return run
+    for removed in removed_runs():
+        with suppress(OSError, ManifestError):
+            if removed.name == run.name and read_manifest(removed.directory).created == manifest.created:
+                return removed
+    return run
+
+
+def result_afterwards(run: FoundRun, manifest: Manifest, outcome: Outcome) -> RunResult:
+    """The result of a run whose last attempt has ended."""
+    last = manifest.attempts[-1]
+    code = 0 if last.exit_code is None else last.exit_code
+    failed = outcome is Outcome.FAILED
+    return RunResult(
+        name=run.name,
+        directory=None if run.removed else run.directory,
+        outcome=outcome,
+        exit_code=kl_exit_code(outcome, code, last.stop_signal),
+        steps=last.last_step,
+        last_loss=last.last_loss,
+        artifacts=() if run.removed else find_artifacts(run.directory, manifest.final),
+        seconds=_seconds(last.started, last.ended),
+        failure=explain(code, read_end(run.directory / log_name(manifest))) if failed else None,
+        removed_to=run.directory if run.removed else None,
+    )
+
+
+def _seconds(started: str, ended: str | None) -> float:
+    try:
+        return (datetime.fromisoformat(ended or "") - datetime.fromisoformat(started)).total_seconds()
+    except (ValueError, TypeError):
+        return 0.0
