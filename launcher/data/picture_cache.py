@@ -7,10 +7,10 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from launcher.base.dataclass import dataclass
 from launcher.base.files import sha256_of, write_whole
 from launcher.base.places import cache_folder
 from launcher.data.captions import Caption, read_caption

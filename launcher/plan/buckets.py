@@ -11,7 +11,9 @@ import math
 import random
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from launcher.base.dataclass import dataclass
 
 Size = tuple[int, int]  # width, height in pixels
 

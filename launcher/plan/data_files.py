@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import toml
 
+from launcher.base.dataclass import dataclass
 from launcher.base.errors import KlError
 from launcher.base.findings import Finding
 from launcher.base.origin import Origin, Source

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from launcher.base.dataclass import dataclass
 from launcher.base.findings import Finding
 from launcher.plan.buckets import RunLength
 from launcher.plan.checks.advice import check_advice

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from launcher.base.dataclass import dataclass
 from launcher.plan.buckets import RunLength
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.resources import Room, room

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+
+from launcher.base.dataclass import dataclass
 
 _LARGEST = 20_000_000  # bytes: no source file is larger
 _DEFINES = re.compile(r"([ \t]*)(?:async +)?(?:def|class) +")

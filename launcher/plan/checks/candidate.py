@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from launcher.base.dataclass import dataclass
 from launcher.base.errors import KlError
 from launcher.plan.blueprint import Blueprint
 from launcher.plan.paths import with_whole_paths

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from launcher.base.dataclass import dataclass
 
 # How a block of statements ends: None (at its end), "return", "break", "continue" or "raise".
 Outcome = str | None
