@@ -75,8 +75,8 @@ def next_save(artifacts: Iterable[Artifact], estimate: int | None) -> int | None
 def size_in_words(number: int) -> str:
     """Bytes as people read them, in steps of a thousand: "24.3 MB"."""
     size = float(number)
-    for unit in ("B", "kB", "MB"):
+    for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.3g} {unit}"
         size /= 1000
-    return f"{size:.3g} GB"
+    return f"{size:.3g} TB"
