@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from launcher.run.progress import Progress
-from launcher.run.screen import LiveScreen, PlainScreen, SafeScreen, duration, progress_line
+from launcher.run.screen import LiveScreen, PlainScreen, SafeScreen, duration, open_screen, progress_line
 
 
 def test_progress_in_words() -> None:
@@ -44,6 +45,36 @@ def test_the_live_line() -> None:
     assert "step 2/4, loss 0.5" in written and "step 4/4, loss 0.25" in written
     assert "saved model [bold]x[/bold].safetensors\n" in written
     assert written.endswith("\x1b[2K")  # the live line is gone again
+
+
+def test_what_stands_at_the_end_of_the_live_line() -> None:
+    stream, asides = io.StringIO(), ["GPU 1.0/24.0 GiB 9 %", ""]
+    console = Console(file=stream, force_terminal=True, width=100, color_system=None)
+    screen = LiveScreen(console, aside=lambda: asides.pop(0))
+    screen.show_progress(Progress(2, 4, 0.5))
+    screen.show_progress(Progress(3, 4, 0.5))
+    screen.close()
+    assert "step 2/4, loss 0.5, GPU 1.0/24.0 GiB 9 %" in stream.getvalue()
+    assert "step 3/4, loss 0.5, " not in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("plain", "terminal", "kind", "screen"),
+    [
+        (False, True, "xterm", LiveScreen),
+        (True, True, "xterm", PlainScreen),
+        (False, False, "xterm", PlainScreen),
+        (False, True, "dumb", PlainScreen),
+    ],
+)
+def test_which_screen(
+    plain: bool, terminal: bool, kind: str, screen: type[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: terminal)
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setenv("TERM", kind)
+    assert type(open_screen(plain=plain)) is screen
 
 
 def test_a_closed_stream_is_no_error() -> None:
