@@ -44,11 +44,11 @@ def _watch(run: FoundRun, manifest: Manifest, *, plain: bool) -> None:
     from launcher.record.manifest import ManifestError
     from launcher.run.afterwards import look_at
     from launcher.run.outcome import Outcome
-    from launcher.run.screen import LiveScreen, PlainScreen, SafeScreen
+    from launcher.run.screen import SafeScreen, open_screen
     from launcher.run.state import log_name
     from launcher.run.watch import Watch
 
-    screen = SafeScreen(LiveScreen() if sys.stderr.isatty() and not plain else PlainScreen())
+    screen = SafeScreen(open_screen(plain=plain))
     watch = Watch(run.directory, manifest.final, screen, log=log_name(manifest))
     try:
         while look_at(run)[1] is Outcome.RUNNING:
