@@ -25,7 +25,8 @@ ENVIRONMENT: tuple[Cause, ...] = (
         (
             error("ModuleNotFoundError|ImportError", r"No module named '?triton\b"),
             error(
-                "RuntimeError|BackendCompilerFailed|TritonMissing|InductorError", r"[^\n]*Cannot find a working triton"
+                "RuntimeError|BackendCompilerFailed|TritonMissing|InductorError",
+                r"(?:[^\n]*\n)?[^\n]*Cannot find a working triton",
             ),
             error("TritonMissing", ""),
         ),

@@ -38,6 +38,9 @@ _HUB = (
     Step("See whether this machine reaches the hub, through its proxy if there is one."),
     Step("Download it once where there is a connection, and name the folder or file instead of the hub's id."),
 )
+_NO_ID = Step(
+    "If a folder or file of this machine was meant, it is not there: give its whole path, and not that of a link to it."
+)
 _TOKENIZER = (
     _HUB[0],
     Step("Set tokenizer_cache_dir, so that tokenizers are stored for the next time.", not_given("tokenizer_cache_dir")),
@@ -214,7 +217,7 @@ MACHINE: tuple[Cause, ...] = (
     Cause(
         "hub-offline",
         "Something that is not on this machine was to come from the hub, which could not be asked.",
-        (_MAY_ASK, *_HUB),
+        (_NO_ID, _MAY_ASK, *_HUB),
         (
             error("OfflineModeIsEnabled", ""),
             error("LocalEntryNotFoundError", r"[^\n]*outgoing traffic has been disabled"),
@@ -228,7 +231,7 @@ MACHINE: tuple[Cause, ...] = (
         "A tokenizer could not be loaded: it is not stored on this machine, and the hub could not be asked.",
         (_MAY_ASK, *_TOKENIZER),
         (error("TypeError", "expected str, bytes or os.PathLike object, not NoneType"), _NO_TOKENIZER),
-        frames=r"\btokenization_\w+\.py",
+        frames=r"\btokenization_\w+\.py|\bin _?load_tokenizer\b",
     ),
     Cause(
         "hub-not-reached",

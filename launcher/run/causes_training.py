@@ -39,7 +39,7 @@ LOSS_IS_NAN = Cause(
     _SOUNDER,
     (
         error(
-            "RuntimeError|ValueError", r"[^\n]{0,200}\b[Ll]oss (?:is|was|became|has become) (?:nan|NaN|inf|infinite)\b"
+            "RuntimeError|ValueError", r"(?:\w+ ){0,3}[Ll]oss (?:is|was|became|has become) (?:nan|NaN|inf|infinite)\b"
         ),
         error("RuntimeError", r"Function '\w+' returned nan values in its \d+th output"),
         error("FloatingPointError", ""),
