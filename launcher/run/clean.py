@@ -78,6 +78,19 @@ class Cleaned:
     record: Path | None = None
 
 
+@dataclass(frozen=True)
+class Tidied:
+    """A directory that was removed, with the folder of its log and manifest; or why it stays."""
+
+    record: Path | None = None
+    stays: tuple[str, ...] = ()
+
+    @property
+    def gone(self) -> bool:
+        """Whether it was removed."""
+        return not self.stays
+
+
 def reasons_to_stay(facts: Facts) -> tuple[str, ...]:
     """Why a run is not to be removed, the weightiest reason first; none when it may go."""
     if facts.problem is not None:
@@ -153,35 +166,40 @@ def clean(run: FoundRun, roots: Sequence[Path]) -> Cleaned:
             if not mine:
                 return _stays(verdict, "another kl is at work in it")
             verdict = judge(run, roots, places_in_use(), holding=True)
-            return _removed(verdict) if verdict.goes else Cleaned(verdict)
+            if verdict.stays or verdict.found is None:
+                return Cleaned(verdict)
+            tidied = _take_away(run.directory, verdict.manifest, verdict.found)
+            return Cleaned(verdict, True, tidied.record) if tidied.gone else _stays(verdict, *tidied.stays)
     except OSError as error:
         return _stays(verdict, f"it cannot be removed: {_reason(error)}")
 
 
-def at_work(directory: Path, found: Survey) -> tuple[str, ...]:
-    """The processes that are at work in a surveyed directory, this one left out."""
-    return _processes(directory, None, found, places_in_use())
+def tidy(directory: Path, manifest: Manifest, outcome: Outcome) -> Tidied:
+    """Remove a run that has just ended, if it may go; for the kl that has stayed with it and holds its directory."""
+    found = _surveyed(directory, manifest)
+    processes = _processes(directory, manifest, found, places_in_use())
+    facts = Facts(outcome=outcome, succeeded=_ever_succeeded(manifest), found=found, processes=processes)
+    stays = reasons_to_stay(facts)
+    return Tidied(stays=stays) if stays or found is None else _take_away(directory, manifest, found)
 
 
-def _removed(verdict: Verdict) -> Cleaned:
-    directory, found, manifest = verdict.run.directory, verdict.found, verdict.manifest
-    if found is None:
-        return _stays(verdict, "it cannot be read")
+def _take_away(directory: Path, manifest: Manifest | None, found: Survey) -> Tidied:
+    """Keep the record of a run, then remove it. One that was never begun has no record to keep."""
     record = None
     if manifest is not None and not is_half_made(manifest):
         try:
             record = keep_record(directory, manifest)
         except OSError as error:
-            return _stays(verdict, f"its log could not be copied to the state folder: {_reason(error)}")
+            return Tidied(stays=(f"its log and manifest could not be kept in the state folder: {_reason(error)}",))
     if remove(directory, found):
-        return Cleaned(verdict, gone=True, record=record)
+        return Tidied(record)
     if record is not None and (directory / MANIFEST).exists():
         forget(record)
-    return _stays(verdict, "it was changed while it was removed")
+    return Tidied(stays=("it was changed while it was removed",))
 
 
-def _stays(verdict: Verdict, reason: str) -> Cleaned:
-    return Cleaned(replace(verdict, stays=(reason,)))
+def _stays(verdict: Verdict, *reasons: str) -> Cleaned:
+    return Cleaned(replace(verdict, stays=reasons))
 
 
 def _reason(error: OSError) -> str:

@@ -282,10 +282,10 @@ def _remove_folder(handle: int, known: Known) -> None:
 
 def _mount(handle: int) -> int | None:
     """Which mount an open folder is of: a folder bound from elsewhere has the same device. None where unknown."""
-    with suppress(OSError, ValueError), open(f"/proc/self/fdinfo/{handle}", encoding="ascii") as file:  # noqa: PTH123
+    with suppress(OSError, ValueError), open(f"/proc/self/fdinfo/{handle}", "rb") as file:  # noqa: PTH123
         for line in file:
-            if line.startswith("mnt_id:"):
-                return int(line.split(":")[1])
+            if line.startswith(b"mnt_id:"):
+                return int(line.split(b":")[1])
     return None
 
 

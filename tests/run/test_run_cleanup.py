@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import stat
-import tempfile
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from launcher.base.files import sha256_of
-from launcher.record.manifest import FileRecord, Manifest, read_manifest
+from launcher.record.manifest import Attempt, FileRecord, Manifest, read_manifest
 from launcher.run import removed
-from launcher.run.cleanup import remove, survey
+from launcher.run.cleanup import Keeps, Kept, remove, survey
 
 CONFIG = b"[general]\n"
 MANIFEST = Manifest(name="fox-v1s4", files=(FileRecord("config.toml", sha256=sha256_of(CONFIG)),))
@@ -135,78 +135,147 @@ def test_another_directory_under_the_name_stays(tmp_path: Path) -> None:
     assert snapshot(tmp_path) == before
 
 
-NAMES = st.one_of(
-    st.sampled_from(["a", "config.toml", "sdscripts.log", "logs", "sample", "events.out.tfevents.1", "new\nline",
-                     ".git", "run.json", "x.safetensors", "-rf", "*", "é", "fox-state"]),
-    st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=8).filter(
-        lambda name: name not in (".", "..")
-    ),
-)  # fmt: skip
-NODES = st.recursive(
-    st.one_of(
-        st.sampled_from([CONFIG, b"precious"]).map(lambda content: ("file", content)),
-        st.sampled_from(["outside", "outside/kept.txt", "/nowhere", ".", ".."]).map(lambda to: ("link", to)),
-        st.just(("hard", "outside/kept.txt")),
-        st.just(("fifo", None)),
-    ),
-    lambda inner: st.dictionaries(NAMES, inner, max_size=4).map(lambda tree: ("folder", tree)),
-    max_leaves=8,
-)
+def test_a_file_that_is_edited_after_looking_keeps_all(tmp_path: Path) -> None:
+    directory = run_in(tmp_path)
+    found = survey(directory, MANIFEST)
+    with (directory / "config.toml").open("r+b") as file:  # the same file, of the same size
+        file.write(b"[edited_]")
+    before = snapshot(tmp_path)
+    assert not remove(directory, found)
+    assert snapshot(tmp_path) == before
 
 
-def build(root: Path, path: Path, node: tuple[str, object]) -> None:
-    kind, content = node
-    if kind == "folder" and isinstance(content, dict):
-        path.mkdir(exist_ok=True)
-        for name, inner in content.items():
-            build(root, path / name, inner)
-    elif path.exists() or path.is_symlink():
-        return
-    elif kind == "file" and isinstance(content, bytes):
-        path.write_bytes(content)
-    elif kind == "link":
-        path.symlink_to(root / str(content))
-    elif kind == "hard":
-        path.hardlink_to(root / str(content))
+@pytest.mark.parametrize("swapped", ["logs", "logs/20260101", "sample", "."])
+@pytest.mark.parametrize("by_link", [True, False])
+def test_a_folder_that_is_swapped_after_looking_keeps_all(tmp_path: Path, swapped: str, by_link: bool) -> None:
+    directory = run_in(tmp_path / "root")
+    outside = tmp_path / "outside"
+    shutil.copytree(directory / swapped, outside)
+    found = survey(directory, MANIFEST)
+    (directory / swapped).rename(tmp_path / "moved")
+    if by_link:
+        (directory / swapped).symlink_to(outside)
     else:
-        os.mkfifo(path)
+        outside.rename(directory / swapped)
+    before = snapshot(tmp_path)
+    assert not remove(directory, found)
+    assert snapshot(tmp_path) == before
 
 
-def may_go(name: str, content: bytes | None) -> bool:
-    """The rule again, in other words: what of a random tree clean-up may remove. None: it is no regular file."""
-    parts = name.split("/")
-    if content is None:
-        return False
-    if parts[0] == "logs" and len(parts) > 1:
-        return parts[-1].startswith("events.out.tfevents")
-    return name in ("run.json", "sdscripts.log") or (name == "config.toml" and content == CONFIG)
+@pytest.mark.parametrize("swapped", ["logs", "logs/20260101/network_train"])
+def test_a_folder_that_is_swapped_while_removing_loses_nothing(
+    tmp_path: Path, swapped: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = run_in(tmp_path / "root")
+    outside = tmp_path / "outside"
+    shutil.copytree(directory / swapped, outside)
+    kept = snapshot(outside)
+    found = survey(directory, MANIFEST)
+    unlink = os.unlink
+    done: list[str] = []
+
+    def swap_first(name: str, *, dir_fd: int) -> None:
+        if not done:
+            (directory / swapped).rename(tmp_path / "moved")
+            (directory / swapped).symlink_to(outside)
+        done.append(name)
+        unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", swap_first)
+    assert not remove(directory, found)
+    assert snapshot(outside) == kept
+    assert (directory / "run.json").exists() and (directory / "sdscripts.log").exists()
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.dictionaries(NAMES, NODES, max_size=5))
-def test_nothing_foreign_is_ever_removed(tree: dict[str, tuple[str, object]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        write(root, "outside/kept.txt", b"kept")
-        directory = root / "fox-v1s4"
-        directory.mkdir()
-        for name, node in tree.items():
-            build(root, directory / name, node)
-        before = snapshot(root)
-        inside = {
-            name.removeprefix("fox-v1s4/"): entry for name, entry in before.items() if name.startswith("fox-v1s4/")
-        }
-        foreign = [
-            name for name, (mode, content) in inside.items() if not stat.S_ISDIR(mode) and not may_go(name, content)
-        ]
-        gone = remove(directory, survey(directory, MANIFEST))
-        after = snapshot(root)
-        if gone:
-            assert foreign == []
-            assert set(before) - set(after) == {"fox-v1s4", *(f"fox-v1s4/{name}" for name in inside)}
-            assert (root / "outside" / "kept.txt").read_bytes() == b"kept"
-        else:
-            assert after == before
+def test_the_log_and_the_manifest_go_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = run_in(tmp_path)
+    found = survey(directory, MANIFEST)
+    unlink = os.unlink
+    order: list[str] = []
+
+    def note(name: str, *, dir_fd: int) -> None:
+        order.append(name)
+        unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", note)
+    assert remove(directory, found)
+    assert order[-2:] == ["sdscripts.log", "run.json"] and len(order) == len(OURS)
+
+
+def test_what_appears_while_removing_keeps_the_log_and_the_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = run_in(tmp_path)
+    found = survey(directory, MANIFEST)
+    rmdir = os.rmdir
+
+    def save_then(name: str, *, dir_fd: int) -> None:
+        (directory / "fox-v1s4.safetensors").write_bytes(b"precious")
+        rmdir(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "rmdir", save_then)
+    assert not remove(directory, found)
+    assert {path.name for path in directory.iterdir()} == {"fox-v1s4.safetensors", "run.json", "sdscripts.log"}
+
+
+def test_why_it_stays(tmp_path: Path) -> None:
+    directory = run_in(tmp_path)
+    (directory / "config.toml").write_bytes(b"edited")
+    (directory / "work" / ".git").mkdir(parents=True)
+    (directory / "logs" / "bare" / "refs").mkdir(parents=True)
+    (directory / "logs" / "bare" / "objects").mkdir()
+    write(directory, "logs/bare/HEAD", b"ref")
+    write(directory, "logs/a/x.safetensors", b"x")
+    write(directory, "fox-diffusers/model_index.json", b"{}")
+    write(directory, "fox-000001-state/train_state.json", b"{}")
+    write(directory, "sample/x.PNG", b"x")
+    (directory / "hparams.yml").hardlink_to(directory / "logs/20260101/hparams.yml")
+    (directory / "link").symlink_to("nowhere")
+    assert {kept.path: kept.why for kept in survey(directory, MANIFEST).kept} == {
+        "config.toml": Keeps.CHANGED, "work": Keeps.REPOSITORY, "logs/bare": Keeps.REPOSITORY,
+        "logs/a/x.safetensors": Keeps.MODEL, "fox-diffusers": Keeps.MODEL, "fox-000001-state": Keeps.STATE,
+        "sample/x.PNG": Keeps.SAMPLE, "hparams.yml": Keeps.FOREIGN, "logs/20260101/hparams.yml": Keeps.LINK,
+        "link": Keeps.LINK,
+    }  # fmt: skip
+
+
+def test_a_model_stays_even_when_the_manifest_calls_it_kls_own(tmp_path: Path) -> None:
+    directory = run_in(tmp_path)
+    write(directory, "x.safetensors", CONFIG)
+    manifest = replace(MANIFEST, files=(*MANIFEST.files, FileRecord("x.safetensors", sha256=sha256_of(CONFIG))))
+    assert survey(directory, manifest).kept == [Kept("x.safetensors", Keeps.MODEL)]
+
+
+def test_the_logs_of_all_attempts_go(tmp_path: Path) -> None:
+    directory = run_in(tmp_path)
+    write(directory, "sdscripts-2.log", b"log")
+    assert survey(directory, MANIFEST).foreign == ["sdscripts-2.log"]
+    manifest = replace(MANIFEST, attempts=(Attempt(log="sdscripts.log"), Attempt(log="sdscripts-2.log")))
+    assert survey(directory, manifest).foreign == []
+    hostile = replace(MANIFEST, attempts=(Attempt(log="../sdscripts.log"), Attempt(log="notes.txt")))
+    write(directory, "notes.txt", b"x")
+    assert "notes.txt" in survey(directory, hostile).foreign
+
+
+def test_folders_in_folders_without_end_stay(tmp_path: Path) -> None:
+    directory = run_in(tmp_path)
+    folder = directory / "logs" / "/".join("d" * 300)
+    folder.mkdir(parents=True)
+    assert [kept.why for kept in survey(directory, MANIFEST).kept] == [Keeps.FOREIGN]
+
+
+def test_another_file_system_in_it_keeps_all(tmp_path: Path) -> None:
+    directory = run_in(tmp_path)
+    outside = tmp_path / "outside"
+    write(outside, "events.out.tfevents.1", b"precious")
+    (directory / "logs" / "bound").mkdir()
+    bind = ["mount", "--bind", str(outside), str(directory / "logs" / "bound")]
+    if sys.platform != "linux" or subprocess.run(bind, capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs the right to mount")
+    try:
+        assert survey(directory, MANIFEST).kept == [Kept("logs/bound", Keeps.MOUNT)]
+    finally:
+        subprocess.run(["umount", str(directory / "logs" / "bound")], check=True)
 
 
 def test_the_newest_records_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,4 +309,36 @@ def test_a_record_that_cannot_be_kept_leaves_nothing(tmp_path: Path, monkeypatch
     monkeypatch.setattr("shutil.copyfileobj", full)
     with pytest.raises(OSError):
         removed.keep_record(directory, MANIFEST)
+    assert list(removed.removed_folder().iterdir()) == []
+
+
+def test_the_logs_of_all_attempts_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    directory = run_in(tmp_path)
+    write(directory, "sdscripts-2.log", b"second")
+    attempts = tuple(Attempt(log=log) for log in ("sdscripts.log", "sdscripts-2.log", "sdscripts-3.log", "/etc/hosts"))
+    record = removed.keep_record(directory, replace(MANIFEST, attempts=attempts))
+    assert {path.name for path in record.iterdir()} == {"run.json", "sdscripts.log", "sdscripts-2.log"}
+    assert (record / "sdscripts-2.log").read_bytes() == b"second"
+    removed.forget(record)
+    assert not record.exists()
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
+def test_a_log_that_is_no_file_is_not_followed_or_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    log = run_in(tmp_path) / "sdscripts.log"
+    log.unlink()
+    if kind == "link":
+        log.symlink_to(write(tmp_path, "outside.txt", b"secret"))
+    elif kind == "fifo":
+        os.mkfifo(log)
+    else:
+        log.mkdir()
+    with pytest.raises(OSError):
+        removed.keep_record(log.parent, MANIFEST)
     assert list(removed.removed_folder().iterdir()) == []
