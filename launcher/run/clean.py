@@ -240,6 +240,7 @@ def _unsound(manifest: Manifest, run: FoundRun) -> str | None:
         for each in manifest.attempts
         for number in (each.pid, each.pid_started, each.kl_pid, each.kl_started, each.exit_code, each.stop_signal)
     ]
+    texts += [attempt.host for attempt in manifest.attempts if attempt.host is not None]
     known = all(isinstance(text, str) for text in texts)
     if not known or not all(number is None or isinstance(number, (int, float)) for number in numbers):
         return f"its {MANIFEST} is damaged"

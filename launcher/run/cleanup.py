@@ -127,7 +127,7 @@ def remove(directory: Path, found: Survey) -> bool:
     if found.kept:
         return False
     try:
-        with _opened(directory.parent) as parent, _opened(directory.name, parent) as handle:
+        with _opened(directory.parent, links=True) as parent, _opened(directory.name, parent) as handle:
             if _mount(parent) != _mount(handle) or _look(handle, found.rules) != found:
                 return False
             last = [known for known in found.files if _goes_last(known)]
@@ -303,9 +303,9 @@ def _folder_of(handle: int, known: Known) -> Iterator[int]:
 
 
 @contextmanager
-def _opened(folder: Path | str, inside: int | None = None) -> Iterator[int]:
+def _opened(folder: Path | str, inside: int | None = None, *, links: bool = False) -> Iterator[int]:
     # A link to the output root is the user's choice; a link to a run directory is not a run directory.
-    handle = os.open(folder, _FOLDER, dir_fd=inside)
+    handle = os.open(folder, _FOLDER & ~os.O_NOFOLLOW if links else _FOLDER, dir_fd=inside)
     try:
         yield handle
     finally:
