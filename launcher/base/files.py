@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 
@@ -13,6 +12,8 @@ def write_whole(path: Path, content: bytes) -> None:
 
     Raises OSError when the folder cannot be written or the disk is full; no partial file is left.
     """
+    import tempfile  # noqa: PLC0415 - whoever only reads does without, and without the random numbers it brings
+
     handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -7,7 +7,6 @@ does not matter.
 
 from __future__ import annotations
 
-import html
 import json
 import re
 import unicodedata
@@ -116,6 +115,8 @@ def _tidied(text: str, ftfy: bool) -> str:
     if text.isascii() and "&" not in text and _CONTROL.search(text) is None:
         return text.lower()
     if ftfy:
+        import html  # noqa: PLC0415 - most texts do without its table of 2231 names
+
         # From the first line with a < on it takes the text for HTML, and leaves it as it is.
         plain = text.rfind("\n", 0, text.index("<")) + 1 if "<" in text else len(text)
         text = html.unescape(text[:plain]) + text[plain:]

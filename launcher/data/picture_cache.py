@@ -6,7 +6,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -95,6 +94,8 @@ def _read(names: Sequence[str], read: Callable[[str], Fact], count: _Count) -> d
     if len(chunks) < 2:
         collect(map(several, chunks))
     else:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - pictures seen before need none
+
         with ThreadPoolExecutor(_WORKERS) as pool:
             collect(pool.map(several, chunks))
     return found

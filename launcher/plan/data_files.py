@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import toml
-
 from launcher.base.dataclass import dataclass
 from launcher.base.errors import KlError
 from launcher.base.findings import Finding
@@ -98,6 +96,8 @@ def _inline_dataset(resolved: Resolved, findings: list[Finding]) -> PlannedFile 
 
 def _as_toml(whole: dict[str, Any], setting: Setting, findings: list[Finding]) -> bytes:
     """As the trainer's own TOML reader takes it back; that library cannot write all that it reads."""
+    import toml  # noqa: PLC0415 - only runs with a dataset config need it
+
     try:
         text = toml.dumps(whole)
         if toml.loads(text) == whole:

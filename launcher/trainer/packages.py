@@ -6,6 +6,7 @@ Nothing is imported and no interpreter is started.
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -70,14 +71,10 @@ def _in_folder(root: Path, parts: Sequence[str]) -> ModuleFile | None:
     for file in (f"{path}/__init__.py", f"{path}.py"):
         if _is_file(root / file):
             return ModuleFile(root, file)
-    folder = (root / path).parent
-    stem = parts[-1]
-    try:
-        if any(folder.glob(f"{stem}.*.so")) or any(folder.glob(f"{stem}.so")):
-            return ModuleFile(root, None)
-        return ModuleFile(root, None) if (root / path).is_dir() else None
-    except OSError:
-        return None
+    stem = f"{parts[-1]}."
+    names = _names(root.joinpath(*parts[:-1]))
+    compiled = any(name.startswith(stem) and name.endswith(".so") for name in names)
+    return ModuleFile(root, None) if compiled or (parts[-1] in names and _is_folder(root / path)) else None
 
 
 @lru_cache(maxsize=8)
@@ -142,3 +139,17 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:
         return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names are all that is asked for
+    except OSError:
+        return []

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import toml
-
 from launcher.base.dataclass import dataclass
 from launcher.base.errors import KlError
 from launcher.base.findings import Code, Finding, Severity
@@ -161,6 +159,8 @@ def _about_count(count: int, label: str, *, made: bool = False) -> Iterator[Find
 
 
 def _from_toml(text: str, label: str) -> PromptFile:
+    import toml  # noqa: PLC0415 - only prompts in TOML need it
+
     try:
         lines = find_lines(text, label).lines
         data: Mapping[str, Any] = toml.loads(text)

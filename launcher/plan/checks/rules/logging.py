@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import toml
-
 from launcher.base.findings import Severity
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.rules.loop import loop_says
@@ -186,6 +184,8 @@ def _used(candidate: Candidate) -> tuple[str, ...]:
 
 def _tables(path: Path) -> Mapping[str, object] | str:
     """The tables of a TOML file as the trainer reads it, with `toml`; else what is wrong with it."""
+    import toml  # noqa: PLC0415 - only a log_tracker_config needs it
+
     text = _text(path)
     if text is None:
         return "is no text file of at most 1 MiB" if _exists(path) else "is not there"
