@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+import launcher
 from launcher.base.origin import Origin, Source
 from launcher.plan.plan import Argument, Outputs, Plan, PlannedFile, Trainer, TrainingEnvironment
 
@@ -77,7 +78,7 @@ def make_bed(folder: Path) -> Bed:
 def make_plan(
     bed: Bed, script: str, name: str = "fox-v1s4", keep_failed: bool = False, python: str = sys.executable
 ) -> Plan:
-    """A plan that runs `script`, Python text with OUT, NAME, SIGNS, `bar`, `sign` and `start_worker` defined."""
+    """A plan that runs `script`, Python text with OUT, NAME, SIGNS, `bar`, `sign`, `gate`, … defined."""
     directory = bed.root / name
     header = f"""
         import os, signal, subprocess, sys, time
@@ -90,6 +91,17 @@ def make_plan(
         def sign(name):
             (SIGNS / (name + ".partial")).write_text(str(os.getpid()))
             (SIGNS / (name + ".partial")).rename(SIGNS / name)
+        def gate(name):
+            sign(name)
+            while not (SIGNS.parent / ("go-" + name)).exists():
+                time.sleep(0.01)
+        def save(name, stop_halfway=lambda: None):
+            text = b'{{"a":{{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}}}'
+            with (OUT / name).open("wb") as file:
+                file.write(len(text).to_bytes(8, "little") + text + b"ab")
+                file.flush()
+                stop_halfway()
+                file.write(b"cd")
         def start_worker(apart):
             worker = "import os, pathlib, signal, sys, time\\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\\n"
             worker += "pathlib.Path(sys.argv[1] + '.partial').write_text(str(os.getpid()))\\n"
@@ -138,9 +150,29 @@ WAITING = """
         time.sleep(0.05)
 """
 
+# Saves as the trainer does, and waits at each moment until the file go-MOMENT is there.
+GATED_RUN = """
+    print("loading")
+    gate("loading")
+    bar(0, 4)
+    save(NAME + "-step00000001.safetensors")
+    bar(1, 4)
+    gate("training")
+    save(NAME + "-step00000002.safetensors", lambda: gate("saving"))
+    bar(4, 4)
+    print()
+    save(NAME + ".safetensors")
+    print("model saved.")
+    gate("end")
+"""
+MOMENTS = ("loading", "training", "saving", "end")  # of a trainer that runs GATED_RUN
+# Where a launched kl waits when it is told to: before the directory is taken, in the middle of the archive, before
+# and after the trainer is started, before the end is written down.
+GATES_OF_KL = ("before", "archive", "start", "begun", "conclude")
+
 # Launches a pickled plan as the command line does, and says what came of it.
 _LAUNCH = """
-import json, pickle, sys
+import json, pathlib, pickle, sys, time
 from launcher.base.errors import KlError
 from launcher.run import supervise
 from launcher.run.launch import launch
@@ -152,7 +184,25 @@ if sys.stdin.isatty():  # as a login shell does: this terminal's hangup is ours
 for name in ("WHEN_ASKED", "WHEN_LEFT_BEHIND"):
     stages = getattr(supervise, name)
     setattr(supervise, name, tuple(supervise.Stage(stage.signal, patience) for stage in stages))
+if sys.argv[3]:
+    import launcher.record.archive, launcher.run.launch
+    home = pathlib.Path(sys.argv[1]).parent
+    def gated(function):
+        def wait(*arguments, **more):
+            (home / "signs" / "kl.partial").write_text("0")
+            (home / "signs" / "kl.partial").rename(home / "signs" / "kl")
+            while not (home / "go-kl").exists():
+                time.sleep(0.01)
+            return function(*arguments, **more)
+        return wait
+    place, name = launcher.run.launch, "take" if sys.argv[3] == "before" else sys.argv[3]
+    if sys.argv[3] == "archive":  # in its middle: the files are there, their manifest is not
+        place, name = launcher.record.archive, "_first_manifest"
+    setattr(place, name, gated(getattr(place, name)))
 try:
+    if sys.argv[4]:
+        from launcher.cli.launch import launch_detached
+        sys.exit(launch_detached(pickle.load(open(sys.argv[1], "rb"))))
     result = launch(pickle.load(open(sys.argv[1], "rb")), PlainScreen())
 except KlError as error:
     print(json.dumps({"error": error.message}), flush=True)
@@ -189,8 +239,13 @@ class Launched:
 
 
 @contextmanager
-def launched(bed: Bed, plan: Plan, patience: float = LONG, terminal: int | None = None) -> Iterator[Launched]:
-    """Launch `plan` in another process; whatever is left of it at the end of the block is killed."""
+def launched(
+    bed: Bed, plan: Plan, patience: float = LONG, terminal: int | None = None, gate: str = "", detach: bool = False
+) -> Iterator[Launched]:
+    """Launch `plan` in another process; whatever is left of it at the end of the block is killed.
+
+    That process waits at `gate`, one of GATES_OF_KL, until the file go-kl is there.
+    """
     import pickle
 
     number = len(list(bed.folder.glob("*.pickle")))
@@ -201,7 +256,7 @@ def launched(bed: Bed, plan: Plan, patience: float = LONG, terminal: int | None 
     environment = {**os.environ, "HOME": home, "XDG_STATE_HOME": f"{home}/state"}
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-c", _LAUNCH, str(pickled), str(patience)],
+            [sys.executable, "-c", _LAUNCH, str(pickled), str(patience), gate, "detach" if detach else ""],
             env=environment, start_new_session=True, stdin=subprocess.DEVNULL if terminal is None else terminal,
             stdout=file if terminal is None else terminal, stderr=file if terminal is None else terminal,
         )  # fmt: skip
@@ -210,8 +265,51 @@ def launched(bed: Bed, plan: Plan, patience: float = LONG, terminal: int | None 
     finally:
         process.kill()
         process.wait()
-        for sign in bed.signs.iterdir():
-            kill(int(sign.read_text()))
+        for left in processes_of(bed):
+            with suppress(psutil.Error):
+                left.kill()
+
+
+@dataclass(frozen=True)
+class Said:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def kl_words(*words: str) -> list[str]:
+    """The real command."""
+    return [sys.executable, "-m", "launcher", *words]
+
+
+def kl_environ(bed: Bed) -> dict[str, str]:
+    """Its surroundings: the home in which `launched` launches."""
+    home = str(bed.folder / "home")
+    folders = {f"XDG_{name}_HOME": f"{home}/{name.lower()}" for name in ("CONFIG", "CACHE", "STATE")}
+    source = str(Path(launcher.__file__).resolve().parent.parent)
+    return {**os.environ, "HOME": home, "PYTHONPATH": source, "OUTPUT_DIR": str(bed.root), **folders}
+
+
+def kl(bed: Bed, *words: str) -> Said:
+    """Run the real command to its end."""
+    done = subprocess.run(
+        kl_words(*words), env=kl_environ(bed), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def processes_of(bed: Bed) -> list[psutil.Process]:
+    """Every process that trains for a run of the bed, or stays with one."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            ours = process.environ().get("KL_RUN", "").startswith(str(bed.root))
+            launches = _LAUNCH in process.cmdline() and any(str(bed.folder) in word for word in process.cmdline())
+            if (ours or launches) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
 
 def until(condition: Callable[[], object], what: str) -> None:
