@@ -66,7 +66,7 @@ class KnownCause:
 
 def error(classes: str, message: str) -> str:
     """An exception, written with its module or without, whose message starts so."""
-    return rf"(?:[\w.]*\.)?(?:{classes}):\s*{message}"
+    return rf"(?:[\w.]*\.)?(?:{classes}):\s{{0,20}}{message}"
 
 
 def cuda(message: str) -> str:

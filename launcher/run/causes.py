@@ -18,6 +18,7 @@ from launcher.run.outcome import signal_of
 CAUSES: tuple[Cause, ...] = (*GPU, *MACHINE, *ENVIRONMENT, *DATA, *TRAINING, LOSS_IS_NAN)
 
 _NEAR_THE_END = 30  # lines
+_LONG = 4000  # characters: what an exception says of itself stands at its start
 _FULL = 64 * 1024  # bytes: with less room than that, the log itself may end in the middle of a line
 # What C++ prints of an exception that nobody caught, before it ends the process with SIGABRT.
 _WHAT = re.compile(r"\s*what\(\):\s+(\S[^\n]*)")
@@ -50,7 +51,7 @@ def loss_is_nan(options: Options) -> KnownCause:
 
 def _exceptions(ending: Ending) -> Iterator[str]:
     if ending.exception:
-        yield ending.exception
+        yield ending.exception[:_LONG]
         return
     for line in reversed(ending.lines[-_NEAR_THE_END:]):
         what = _WHAT.match(line)

@@ -208,7 +208,10 @@ GPU: tuple[Cause, ...] = (
         ),
         (
             error("NotImplementedError", "No operator found for `memory_efficient_attention_"),
-            error("ImportError|OSError|RuntimeError", r"[^\n]*xformers[^\n]*(?:undefined symbol|DLL load failed)"),
+            error(
+                "ImportError|OSError|RuntimeError",
+                r"[^\n]{0,300}xformers[^\n]{0,300}(?:undefined symbol|DLL load failed)",
+            ),
         ),
         lines=(r"(?:WARNING\S*\s*)?xFormers can't load C\+\+/CUDA extensions",),
     ),
@@ -222,7 +225,8 @@ GPU: tuple[Cause, ...] = (
         (
             error("RuntimeError", r"CUDA Setup failed despite (?:GPU|CUDA) being available"),
             error(
-                "RuntimeError", r"\W*(?:Forgot to compile the bitsandbytes library|CUDA (?:SETUP ERROR|VERSION MISM))"
+                "RuntimeError",
+                r"\W{0,20}(?:Forgot to compile the bitsandbytes library|CUDA (?:SETUP ERROR|VERSION MISM))",
             ),
             error("AttributeError", r"'NoneType' object has no attribute 'c\w+(?:32bit|8bit|blockwise)\w*'"),
             error("NameError", r"name 'str2optimizer\w+' is not defined"),

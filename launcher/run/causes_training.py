@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from launcher.run.cause import Cause, Options, Step, error, given, is_one_of, not_given
 
-_NETWORK_CLASS = r"(?:\w*(?:LoRA|Lora|Lycoris|LyCORIS|OFT|DyLoRA|IA3)\w*)"
-_MODEL_CLASS = r"(?:\w*(?:UNet|CLIP|Autoencoder|AutoEncoder|VAE|Flux|MMDiT|SD3|SDVAE|T5)\w*)"
+_NETWORK_CLASS = r"(?:\w{0,40}(?:LoRA|Lora|Lycoris|LyCORIS|OFT|DyLoRA|IA3)\w*)"
+_MODEL_CLASS = r"(?:\w{0,40}(?:UNet|CLIP|Autoencoder|AutoEncoder|VAE|Flux|MMDiT|SD3|SDVAE|T5)\w*)"
 _SCRIPTS = Step(
     "Use the script for the base model: train_network.py for SD 1 and 2, sdxl_train_network.py for SDXL, "
     "flux_train_network.py for FLUX, sd3_train_network.py for SD 3."

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from texts_of_failures import KNOWN, NO_OPERATOR, OOM, XFORMERS_WARNING, log_of, real_texts
 
 from launcher.record.manifest import Manifest, OptionRecord
-from launcher.run.cause import Cause, KnownCause
-from launcher.run.causes import CAUSES, loss_is_nan
+from launcher.run.cause import Cause, Ending, KnownCause
+from launcher.run.causes import CAUSES, find_cause, loss_is_nan
 from launcher.run.failure import explain, free_bytes, recorded_options, trainer_exit_code
 
 BAR = "\rsteps:  {n}%|████      | {n}/100 [00:15<00:15,  7.53s/it, avr_loss={loss}]"
@@ -243,3 +243,19 @@ ODD = [
 def test_no_log_and_no_option_is_too_odd(text: str, code: int, options: dict[str, object]) -> None:
     explain(code, text, options)
     explain(code, log_of(text), options)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a." * 60000,
+        "RuntimeError:" + " " * 100000,
+        "RuntimeError: " + "x\n" * 50000,
+        "RuntimeError: Error(s) in loading state_dict for " + "UNet" * 30000,
+        "ImportError: " + "xformers " * 15000,
+        "NotImplementedError: No operator found for `memory_efficient_attention_x` with inputs:\n" + "  \n" * 40000,
+    ],
+    ids=lambda text: text[:20],
+)
+def test_long_exceptions_are_not_searched_for_minutes(text: str) -> None:
+    find_cause(Ending(1, text, "in x\n" * 50000, ("what():  " * 2000,)), {})
