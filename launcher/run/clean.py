@@ -210,7 +210,7 @@ def _half_made(target: str, roots: Sequence[Path]) -> Iterator[FoundRun]:
     if "/" in target or target in (".", ".."):
         folders = [Path(os.path.abspath(os.path.expanduser(target)))]  # noqa: PTH100, PTH111 - by its text alone
     else:
-        folders = [root / target for root in roots]
+        folders = [root / target for root in roots] if target else []
     for folder in folders:
         if could_be_half_made(folder):
             yield FoundRun(folder.name, folder)
