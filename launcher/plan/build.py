@@ -17,6 +17,7 @@ from launcher.plan.checks.keys import SETS_ITSELF, check_secrets, check_set_by_k
 from launcher.plan.checks.required import check_required
 from launcher.plan.checks.steps import check_steps
 from launcher.plan.checks.unread import check_unread
+from launcher.plan.checks.where_keys_belong import other_places
 from launcher.plan.codes import PATH
 from launcher.plan.data_files import DataFiles, find_data_files
 from launcher.plan.outputs import DEFAULT_STEPS, expected_outputs, whole_number
@@ -75,7 +76,8 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
     findings += check_set_by_kl(given.settings)
     findings += check_secrets(given.settings)
     own_keys = [*RunTable.__struct_fields__, *EnvTable.__struct_fields__]
-    findings += check_unknown(resolved.unknown, given.options, own_keys, given.scripts_with)
+    belongs = other_places(given.trainer.checkout, given.packages, resolved.value("network_module"))
+    findings += check_unknown(resolved.unknown, given.options, own_keys, given.scripts_with, belongs)
     if run.keep_last_saves:
         kept = retention(run.keep_last_saves, given.tables.where("run.keep_last_saves"), resolved, given.options)
         findings += kept.findings

@@ -247,6 +247,8 @@ def test_models_that_a_family_needs(tmp_path: Path, models: Path) -> None:
     )
     assert _other(tmp_path, given, script) == []
     assert _other(tmp_path, given.replace("t5.", "lora."), script) == ["other-model-kind"]
+    assert _other(tmp_path, given.replace("clip.", "t5."), script) == ["other-model-kind"]
+    assert _other(tmp_path, given.replace("t5.", "clip."), script) == ["other-model-kind"]
     assert _other(tmp_path, given.replace("vae16.", "vae."), script) == ["other-model-kind"]
     assert _other(tmp_path, given + 'model_type = "chroma"\n', script) == []
     assert _other(tmp_path, "", "my_train_network.py") == []

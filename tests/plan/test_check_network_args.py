@@ -328,3 +328,56 @@ def test_a_preset_that_finds_one_layer_twice(tmp_path: Path) -> None:
     assert _found(tmp_path, "lycoris.kohya", 'algo = "locon"', packages=fixed) == []
     other = {**CHECKOUT, "library/original_unet.py": "class UNet2DConditionModel:\n    pass\n"}
     assert _found(tmp_path, "lycoris.kohya", 'algo = "locon"', sources=other) == []
+
+
+_UNIT = """
+def create_network(multiplier, network_dim, network_alpha, vae, text_encoder, unet, **kwargs):
+    unit = kwargs.get("unit", None)
+
+
+class DyLoRAModule:
+    def __init__(self, lora_dim=4, unit=1):
+        assert self.lora_dim % self.unit == 0
+"""
+
+
+@pytest.mark.parametrize(("unit", "said"), [("4", False), ("5", True), ("x", False), ("0", False)])
+def test_ranks_that_are_trained_together_must_divide_the_dim(tmp_path: Path, unit: str, said: bool) -> None:
+    sources = {**CHECKOUT, "networks/dylora.py": _UNIT}
+    found = _found(tmp_path, "networks.dylora", f'unit = "{unit}"', more="network_dim = 16", sources=sources)
+    assert codes(found) == ["network-arg-refused"] * said
+    freer = {**sources, "networks/dylora.py": _UNIT.replace("assert", "good =")}
+    assert _found(tmp_path, "networks.dylora", f'unit = "{unit}"', more="network_dim = 16", sources=freer) == []
+
+
+_BLOCKS = "class Transformer2DModel:\n    pass\n"
+_FLUX_BLOCKS = "class DoubleStreamBlock:\n    pass\n"
+_FAMILIES = {
+    **CHECKOUT,
+    "library/original_unet.py": _EMBEDDING + _BLOCKS,
+    "library/flux_models.py": _FLUX_BLOCKS,
+    "library/model_util.py": "def load_models_from_stable_diffusion_checkpoint():\n    load_state_dict()\n",
+    "library/flux_utils.py": "def load_flow_model():\n    double_blocks.load_state_dict()\n",
+    "flux_train_network.py": "import train_network\n",
+    "networks/lora.py": _LORA + '\n\nclass Network:\n    UNET_TARGET_REPLACE_MODULE = ["Transformer2DModel"]\n'
+    '    TEXT_ENCODER_TARGET_REPLACE_MODULE = ["DoubleStreamBlock"]\n',
+    "networks/lora_flux.py": _LORA + '\n\nclass Network:\n    FLUX_TARGET_REPLACE_MODULE = ["DoubleStreamBlock"]\n',
+}  # fmt: skip
+
+
+def test_a_module_of_another_family_finds_nothing_to_train(tmp_path: Path) -> None:
+    flux = "flux_train_network.py"
+    (finding,) = _found(tmp_path, "networks.lora", "nobody_reads = 1", script=flux, sources=_FAMILIES)
+    assert (finding.code, finding.severity) == ("network-module-family", Severity.ERROR)
+    assert finding.hint == "For FLUX.1 there is networks.lora_flux."
+    (finding,) = _found(tmp_path, "networks.lora_flux", sources=_FAMILIES)
+    assert finding.hint == "For SD 1 there is networks.lora."
+    assert _found(tmp_path, "networks.lora_flux", script=flux, sources=_FAMILIES) == []
+    assert _found(tmp_path, "networks.lora", sources=_FAMILIES) == []
+    assert _found(tmp_path, "lycoris.kohya", 'preset = "attn-mlp"', script=flux, sources=_FAMILIES) == []
+
+
+@pytest.mark.parametrize("missing", ["library/flux_models.py", "library/flux_utils.py"])
+def test_of_a_model_that_cannot_be_read_nothing_is_said(tmp_path: Path, missing: str) -> None:
+    sources = {file: text for file, text in _FAMILIES.items() if file != missing}
+    assert _found(tmp_path, "networks.lora", script="flux_train_network.py", sources=sources) == []

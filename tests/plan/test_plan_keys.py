@@ -35,6 +35,11 @@ class TestUnknown:
     def test_a_setting_of_kl_at_the_wrong_place(self, tmp_path: Path) -> None:
         assert "keep_last_saves" in (only_error(plan_of(tmp_path, NEEDED + "keep_last_save = 1")).hint or "")
 
+    def test_a_rate_that_is_spelled_out(self, tmp_path: Path) -> None:
+        options = script(*USUAL, option("unet_lr", type="float"))
+        plan = plan_of(tmp_path, NEEDED + "unet_learning_rate = 1", options=options)
+        assert only_error(plan).hint == "Did you mean unet_lr?"
+
     def test_nothing_near(self, tmp_path: Path) -> None:
         assert "kl options" in (only_error(plan_of(tmp_path, NEEDED + "qqq = 1")).hint or "")
 

@@ -169,6 +169,16 @@ SAMPLES = function(
 FLOWS = {FLUX: PREDICTS, SAMPLER: SAMPLES}
 SIGMOID = 'timestep_sampling = "sigmoid"\n'
 
+_BLOCKS = """
+configs = {"dev": FluxParams(depth=19, depth_single_blocks=38)}
+
+class Flux:
+    def enable_block_swap(self, num_blocks):
+        double_blocks_to_swap = num_blocks // 2
+        single_blocks_to_swap = (num_blocks - double_blocks_to_swap) * 2
+        assert double_blocks_to_swap <= self.num_double_blocks - 2
+        assert single_blocks_to_swap <= self.num_single_blocks - 2
+"""
 FLOW_CASES = (
     Case(
         "flow-noise-unused", f"{ALONE}multires_noise_iterations = 6\n", FLOWS, ("",), FLUX,
@@ -198,6 +208,10 @@ FLOW_CASES = (
         "chroma-mask", 'model_type = "chroma"\n',
         {FLUX: function("assert_extra_args", "if flux:", "    a()", "else:", "    assert args.apply_t5_attn_mask, 1")},
         ('model_type = "chroma"\napply_t5_attn_mask = true\n', 'model_type = "flux"\n'), FLUX,
+    ),
+    Case(
+        "swap-too-many", "blocks_to_swap = 36\n", {"library/flux_models.py": _BLOCKS},
+        ("blocks_to_swap = 35\n", 'blocks_to_swap = 36\nmodel_type = "chroma"\n'), FLUX,
     ),
 )  # fmt: skip
 ALL = (*noise.RULES, *loss.RULES, *flow.RULES)

@@ -41,6 +41,7 @@ class Planted:
 
     `message` and `hint` are parts of the finding's; "" where any will do. `at` is a part of the line that its place
     names, a flag, or the end of a file's name; BY_EDIT is a line of what the edits put in, None any place or none.
+    `follows` are the codes of what follows from it and may be said as well.
     `only` says why it can be planted in one of the two checkouts alone ("real" or "miniature").
     """
 
@@ -55,6 +56,7 @@ class Planted:
     name: str | None = None  # of the run: the base's unless given
     sets: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict)
     only: tuple[str, str] | None = None
 

@@ -14,8 +14,10 @@ def _key(id_: str, old: str, new: str, hint: str = "", code: str = "dataset-unkn
     return Planted(f"config-{id_}", _LORA, config(old, new), code, message=new.split(" ", maxsplit=1)[0], hint=hint)
 
 
-def _value(id_: str, old: str, new: str, code: str, message: str = "", *, at: str = BY_EDIT) -> Planted:
-    return Planted(f"config-{id_}", _LORA, config(old, new), code, message=message, at=at)
+def _value(
+    id_: str, old: str, new: str, code: str, message: str = "", *, at: str = BY_EDIT, follows: tuple[str, ...] = ()
+) -> Planted:
+    return Planted(f"config-{id_}", _LORA, config(old, new), code, message=message, at=at, follows=follows)
 
 
 def _pictures(id_: str, changes: object, code: str, message: str = "", **more: object) -> Planted:
@@ -23,6 +25,7 @@ def _pictures(id_: str, changes: object, code: str, message: str = "", **more: o
     return Planted(f"data-{id_}", _LORA, changes, code, message=message, **more)  # type: ignore[arg-type]
 
 
+_NONE = ("no-data",)  # of the only subset there is
 _SUBSET = "num_repeats = 10"
 _SEVERAL = [f"data/img/{index:02}" for index in range(8)]
 
@@ -98,9 +101,17 @@ MISTAKES = (
     ),
     _value("key-twice", _SUBSET, f"{_SUBSET}\nnum_repeats = 5", "dataset-broken", "num_repeats"),
     _value("not-closed", 'caption_extension = ".txt"', 'caption_extension = ".txt', "dataset-broken"),
-    _value("folder-misspelt", "data/img", "data/imgs", "subset-folder-missing", "imgs"),
-    _value("folder-relative", "{here}/data/img", "img", "subset-folder-missing", "img"),
-    _value("is-a-file", "data/img", "data/img/00.png", "subset-folder-missing", "00.png"),
+    _value("folder-misspelt", "data/img", "data/imgs", "subset-folder-missing", "imgs", follows=_NONE),
+    Planted(
+        "config-folder-relative",
+        _LORA,
+        config("{here}/data/img", "img"),
+        "subset-folder-missing",
+        message="img",
+        hint="counts from",
+        follows=_NONE,
+    ),
+    _value("is-a-file", "data/img", "data/img/00.png", "subset-folder-missing", "00.png", follows=_NONE),
     Planted(
         "config-same-subset",
         _LORA,
@@ -149,7 +160,14 @@ MISTAKES = (
         "dataset-unknown-key",
         hint="num_repeats",
     ),
-    Planted("in-spec-folder", "template-sdxl-locon", put('"img"', '"imgs"'), "subset-folder-missing", message="imgs"),
+    Planted(
+        "in-spec-folder",
+        "template-sdxl-locon",
+        put('"img"', '"imgs"'),
+        "subset-folder-missing",
+        message="imgs",
+        follows=_NONE,
+    ),
     Planted(
         "in-spec-type",
         "template-sdxl-locon",
@@ -162,6 +180,7 @@ MISTAKES = (
         tuple(Write(f"{stem}.{end}", None) for stem in _SEVERAL for end in ("png", "txt"))
         + write("data/img/note.md", "none"),
         "subset-without-pictures",
+        follows=_NONE,
         severity=ERROR,
         at="image_dir",
     ),
@@ -173,6 +192,7 @@ MISTAKES = (
             *write("data/img/10_fox/1.txt", "fox, sitting"),
         ),
         "subset-without-pictures",
+        follows=_NONE,
         severity=ERROR,
         at="image_dir",
     ),
@@ -263,6 +283,7 @@ MISTAKES = (
         "sd15-folders",
         tuple(Write(f"train/10_fox/{index:02}.png", None) for index in range(8)),
         "subset-without-pictures",
+        follows=_NONE,
         at=None,
     ),
     Planted(

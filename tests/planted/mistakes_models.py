@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mistake import ERROR, WARNING, Planted, Severity, add, put
+from mistake import ERROR, WARNING, Planted, add, put
+
+from launcher.base.findings import Severity
 
 _LORA = "sd15-lora"
 

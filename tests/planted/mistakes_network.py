@@ -72,7 +72,7 @@ MISTAKES = (
     _arg("conv-dim-as-word", _LORA, "conv_dim = 8", 'conv_dim = "eight"', "network-arg-refused", "conv_dim"),
     _arg("conv-alpha-as-word", _LORA, "conv_alpha = 1", 'conv_alpha = "one"', "network-arg-refused", "conv_alpha"),
     _arg("lycoris-dim-as-word", "sdxl-locon", "conv_dim = 8", 'conv_dim = "eight"', "network-arg-refused", "eight"),
-    _arg("dim-with-fraction", _LORA, "conv_dim = 8", "conv_dim = 8.5", "network-arg-refused", "conv_dim"),
+    _arg("conv-dim-with-fraction", _LORA, "conv_dim = 8", "conv_dim = 8.5", "network-arg-refused", "conv_dim"),
     _arg("block-dims-24", _BLOCKS, _COUNTS[0], str([8] * 24), "network-arg-refused", "25 values, and 24 are"),
     _arg("block-dims-12", _BLOCKS, _COUNTS[0], str([8] * 12), "network-arg-refused", "25 values, and 12 are"),
     _arg("block-alphas-26", _BLOCKS, _COUNTS[1], str([4] * 26), "network-arg-refused", "25 values, and 26 are"),
@@ -149,7 +149,7 @@ MISTAKES = (
     _arg("lycoris-alone", _LOCON, "lycoris.kohya", "lycoris", "network-module-unusable", ""),
     _arg("sd-module-on-flux", "flux-lora", '"networks.lora_flux"', '"networks.lora"', "network-module-family", ""),
     Planted(
-        "item-without-sign",
+        "network-item-without-sign",
         _LORA,
         put("[network_args]\nconv_dim = 8\nconv_alpha = 1\n", 'network_args = ["conv_dim", "rank_dropout=0.1"]\n'),
         "wrong-type",

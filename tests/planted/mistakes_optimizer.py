@@ -77,9 +77,10 @@ MISTAKES = (
     Planted(
         "relative-step-rate",
         "sdxl-adafactor",
-        put("relative_step = false", "relative_step = true"),
+        put("relative_step = false", "relative_step = true") + put("lr_warmup_steps = 100\n", ""),
         "rate-without-effect",
         WARNING,
+        follows=("scheduler-option-without-effect",),
         at=None,
     ),
     _schedule(

@@ -52,6 +52,7 @@ MISTAKES = (
         _LORA,
         put("pretrained_model_name_or_path", "pretrained_model_name"),
         "unknown-key",
+        follows=("required",),
         hint="pretrained_model_name_or_path",
     ),
     Planted(
@@ -73,7 +74,7 @@ MISTAKES = (
     ),
     Planted("of-dataset-config", _LORA, add("num_repeats = 10"), "unknown-key", hint="dataset"),
     Planted("of-network-args", _LORA, add("conv_dim = 8"), "unknown-key", hint="network_args"),
-    Planted("of-kl", _LORA, add("keep_last_saves = 3"), "unknown-key", hint="[run]"),
+    Planted("of-kl", _LORA, add("keep_last_saves = 3"), "unknown-key", hint="kl's own"),
     Planted(
         "misspelt-in-run",
         "sd15-keep",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mistake import ERROR, WARNING, Change, Planted, Severity, add, config, put, remove
+from mistake import ERROR, WARNING, Change, Planted, add, config, put, remove
+
+from launcher.base.findings import Severity
 
 _LORA = "sd15-lora"
 _SDXL = "sdxl-lora"
@@ -127,7 +129,7 @@ MISTAKES = (
         "sd15-wandb-offline",
         (),
         "wandb-key",
-        WARNING,
+        ERROR,
         at=None,
         environ={"WANDB_MODE": "online"},
         only=("miniature", "the bed has no wandb"),

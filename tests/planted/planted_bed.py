@@ -117,7 +117,7 @@ def complaints(bed: Bed, folder: Path, planted: Planted) -> list[str]:
     found = findings_of(bed, folder, planted.name or base.name, environ, sets, arguments)
     meant = [each for each in found if each.code == planted.code]
     said = [f"{planted.code} is not said"] if not meant else []
-    said += [f"also said: {_shown(each)}" for each in found if each.code != planted.code]
+    said += [f"also said: {_shown(each)}" for each in found if each.code not in (planted.code, *planted.follows)]
     said += [text for each in meant[:1] for text in _differs(each, planted, bed, folder)]
     said += [f"said {len(meant)} times: {_shown(each)}" for each in meant[1:]]
     return said

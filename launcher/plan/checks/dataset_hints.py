@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from launcher.base.nearest import nearest
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.dataset_given import Sanitizer
 from launcher.trainer.dataset_schema import DatasetKeys, ScriptSchema
 
 GENERAL, DATASETS, IN_SUBSETS = "[general]", "[[datasets]]", "[[datasets.subsets]]"
+_ALMOST = 0.9  # a key that is an option too, and yet no more than a slip: caption_extention is an old spelling
 _LONGEST = 64  # characters of a key that is compared with the names there are
 
 
@@ -79,7 +82,7 @@ def _option(
     renamed = sanitizer.schema.renamed.get(key)
     if renamed in levels[here]:
         return f"Did you mean {renamed}? {key} is the option of the script."
-    if candidate.has(key):
+    if candidate.has(key) and not get_close_matches(key, levels[here], n=1, cutoff=_ALMOST):
         return f"It is an option of {candidate.trainer.script}: write it into the spec, outside the dataset config."
     return None
 

@@ -45,10 +45,12 @@ def check_unknown(
     options: ScriptOptions,
     own_keys: Iterable[str],
     scripts_with: Callable[[str], Sequence[str]],
+    belongs: Callable[[str], str | None] = lambda _: None,
 ) -> Iterator[Finding]:
     """Keys that the script does not have: the nearest right name, or the script that has them.
 
-    `scripts_with` names other scripts of the checkout that have an option; it is only called for unknown keys.
+    `scripts_with` names other scripts of the checkout that have an option, `belongs` says in which other place a key
+    is right; both are only called for unknown keys.
     Where parts of the script could not be read, an unknown key may be right after all: a warning, not an error.
     """
     if not unknown:
@@ -59,8 +61,11 @@ def check_unknown(
         key = setting.path if setting.table[-1:] and setting.table[-1].endswith("_args") else setting.key
         message = f"{options.script} has no option {key}."
         has_it = scripts_with(setting.key)
-        near = nearest(setting.key, names)
-        if has_it:
+        near = _near(setting.key, names)
+        elsewhere = None if key != setting.key else belongs(setting.key)
+        if elsewhere:
+            hint = elsewhere
+        elif has_it:
             hint = f"It is an option of {_listed(has_it)}."
             near_name = nearest(setting.key, [name for name in names if name != setting.key])
             hint += f" Or did you mean {near_name}?" if near_name else ""
@@ -71,6 +76,12 @@ def check_unknown(
         else:
             hint = f"kl options {options.script} --search {setting.key.split('_')[0]} shows what there is."
         yield UNKNOWN_KEY.at(str(setting.origin), message, hint, severity=severity)
+
+
+def _near(key: str, names: Sequence[str]) -> str | None:
+    """The nearest name. A rate that is spelled out is the one whose option says lr: unet_learning_rate is unet_lr."""
+    short = key.replace("learning_rate", "lr")
+    return short if short in names else nearest(key, names)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from launcher.base.nearest import nearest
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.network_args_module import NetworkModule, version_of
 from launcher.plan.checks.network_args_values import values_of
+from launcher.plan.checks.network_family import check_network_family
 from launcher.trainer.keywords import Keywords
 from launcher.trainer.network_args import TrainingCall, network_keywords, training_call
 from launcher.trainer.packages import Packages
@@ -84,6 +85,10 @@ def check_network_args(candidate: Candidate, *, cache: Path | None = None) -> It
     if keywords is None:
         yield from _not_a_network(candidate, module)
         return
+    other_family = list(check_network_family(candidate, module, _networks(candidate, cache)))
+    if other_family:
+        yield from other_family
+        return  # what its items are is said once the module is the right one
     call = training_call(candidate.trainer.checkout, candidate.trainer.script, function, cache=cache)
     given = _Given(candidate, module, keywords, call)
     known = {}

@@ -38,6 +38,7 @@ def values_of(
         yield from _tried(candidate, module, items, call)
         yield from _conv_alpha(module, items)
         yield from _probabilities(items)
+        yield from _unit(candidate, module, items)
     if module.dotted == "lycoris.kohya" and module.function == "create_network":
         yield from lycoris_values(candidate, module, items)
 
@@ -148,6 +149,17 @@ def _probabilities(items: Mapping[str, Item]) -> Iterator[Finding]:
             if number is not None and not 0 <= number < 1:
                 message = f"{key} is a probability, and {items[key].text} is not from 0 to below 1."
                 yield NOT_A_PROBABILITY.at(str(items[key].origin), message, "Write a number such as 0.1.")
+
+
+def _unit(candidate: Candidate, module: NetworkModule, items: Mapping[str, Item]) -> Iterator[Finding]:
+    """DyLoRA trains `unit` ranks at a time (networks/dylora.py, DyLoRAModule.__init__)."""
+    patterns = (r"assert self\.lora_dim % self\.unit == 0",)
+    dim, unit = candidate.value("network_dim"), _number(items["unit"].text) if "unit" in items else None
+    if not unit or not isinstance(dim, int) or module.function != "create_network" or dim % unit == 0:
+        return
+    if module.found.file and module.source.says(Evidence(module.found.file, "", patterns)):
+        message = f"{module.dotted} trains unit={items['unit'].text} ranks at a time, and network_dim is {dim}."
+        yield REFUSED.at(str(items["unit"].origin), message, "network_dim must be a multiple of unit.")
 
 
 def _number(text: str) -> float | None:

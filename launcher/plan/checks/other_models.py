@@ -47,6 +47,11 @@ _LATENTS = {
     Family.LUMINA: 16, Family.HUNYUAN_IMAGE: 64, Family.ANIMA: 16,
 }  # fmt: skip
 _TEXT_ENCODERS = ("clip_l", "clip_g", "t5xxl", "gemma2", "text_encoder", "byt5", "qwen3")
+_ENCODERS = {"clip_l": "CLIP", "clip_g": "CLIP", "t5xxl": "T5"}
+_ENDS = {
+    "CLIP": "text_model.embeddings.token_embedding.weight",
+    "T5": "encoder.block.0.layer.0.SelfAttention.q.weight",
+}
 _ORIGINAL_LAYOUT = (Family.SD1, Family.SD2, Family.SDXL, Family.FLUX, Family.CHROMA)
 
 
@@ -79,8 +84,22 @@ def _other_model(option: str, path: Path, where: str | None, wanted: Family) -> 
     if option in _TEXT_ENCODERS:
         if model.kind not in (Kind.TEXT_ENCODER, Kind.BASE):  # a base model may hold its text encoders
             yield OTHER_MODEL_KIND.at(where, f"{option}: {path} is {model.kind.value}, not a text encoder.")
+        elif model.kind is Kind.TEXT_ENCODER:
+            yield from _other_encoder(option, path, where)
         return
     yield from _vae(option, path, where, wanted, model)
+
+
+def _other_encoder(option: str, path: Path, where: str | None) -> Iterator[Finding]:
+    """CLIP given for T5, or T5 for CLIP: the options are easily exchanged."""
+    header, wanted = header_of(path), _ENCODERS.get(option)
+    if header is None or wanted is None:
+        return
+    found = {name for name, end in _ENDS.items() if any(tensor.endswith(end) for tensor in header.tensors)}
+    if found and wanted not in found:
+        message = f"{option}: {path} is {' and '.join(sorted(found))}, not {wanted}."
+        right = ", ".join(other for other, name in _ENCODERS.items() if name in found)
+        yield OTHER_MODEL_KIND.at(where, message, f"Give it as {right}." if right else None)
 
 
 def _vae(option: str, path: Path, where: str | None, wanted: Family, model: Model) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from launcher.base.findings import Finding, Severity
 from launcher.data.folders import OTHER_PICTURES, Folder, folders_in, holds_pictures
@@ -20,6 +21,7 @@ from launcher.plan.surveyed import DatasetSurvey, Entry, Ignored, Picture, Subse
 from launcher.trainer.source_text import Evidence
 
 _MOST_PIXELS = 2 * (1024 * 1024 * 1024 // 4 // 3)  # PIL/Image.py: twice MAX_IMAGE_PIXELS is an error
+_CORRECT = "Correct image_dir."
 _SMALL = 0.5  # of the resolution's area
 _SELECTS = Evidence(TRAIN_UTIL, "select_bucket", (r"no_upscale", r"% self\.reso_steps"))
 _SUBFOLDERS = 20  # looked into for pictures, to say where they are
@@ -79,7 +81,7 @@ def _no_data(survey: Survey, rules: SurveyRules) -> Iterator[Finding]:
     perhaps = any(_may_have_pictures(subset, rules) for subset in found)
     if found and not perhaps and not any(subset.is_reg and subset.pictures for subset in found):
         where = place_of(found[0], "image_dir")
-        yield codes.NO_DATA.at(where, "There is no picture to train on in any subset.", "Correct image_dir.")
+        yield codes.NO_DATA.at(where, "There is no picture to train on in any subset.", _CORRECT)
 
 
 def _of_subset(
@@ -97,7 +99,7 @@ def _of_subset(
     if subset.folder is not None and subset.folder.there and dataset.kind is not Kind.FINETUNING:
         yield from _other_formats(subset, subset.folder, rules)
     if subset.ignored:
-        yield from _left_out(subset, rules, alone=alone)
+        yield from _left_out(candidate, subset, rules, alone=alone)
         return
     if subset.from_cache:
         yield from _stale(subset)
@@ -111,11 +113,16 @@ def _of_subset(
         yield from _conditioning(dataset, subset, rules)
 
 
-def _left_out(subset: SubsetSurvey, rules: SurveyRules, *, alone: bool) -> Iterator[Finding]:
+def _left_out(
+    candidate: Candidate, subset: SubsetSurvey, rules: SurveyRules, *, alone: bool
+) -> Iterator[Finding]:
     """A subset that the trainer passes over, for its folder's sake."""
     folder, where = label_of(subset), place_of(subset, "image_dir")
     if subset.ignored is Ignored.NO_FOLDER:
-        yield codes.FOLDER_MISSING.at(where, f"There is no folder {folder}.", "Correct image_dir.")
+        # A relative path of a dataset config was taken from where the trainer runs.
+        is_relative = Path(folder).is_relative_to(candidate.trainer.checkout)
+        correct = "Correct image_dir: a relative path counts from the trainer's folder." if is_relative else _CORRECT
+        yield codes.FOLDER_MISSING.at(where, f"There is no folder {folder}.", correct)
     elif subset.ignored is Ignored.NO_PICTURES and not _may_have_pictures(subset, rules):
         below = _with_pictures_below(subset.folder, rules)
         hint = f"The trainer does not look into folders below it, as {below}." if below else None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from launcher.base.findings import Severity
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.rules.facts import are, differs, listed, samples_with, those_set, trains_flow
+from launcher.plan.checks.rules.facts import are, differs, listed, number, samples_with, those_set, trains_flow
 from launcher.plan.checks.rules.rule import Rule, Said, rule
 from launcher.trainer.source_text import Evidence
 
 _SAMPLER = "library/flux_train_utils.py, get_noisy_model_input_and_timesteps"
+_FLUX = "library/flux_models.py"
+_DEPTHS = re.compile(r"\bdepth=(\d+),\s*depth_single_blocks=(\d+)")
 _SAMPLED = Evidence("{script}", "get_noise_pred_and_target", (r"\.get_noisy_model_input_and_timesteps\(",))
 
 
@@ -178,6 +182,29 @@ def chroma_mask(candidate: Candidate) -> Said | None:
     return Said("model_type is chroma, and apply_t5_attn_mask is not set.", "Set apply_t5_attn_mask = true.")
 
 
+@rule(
+    "swap-too-many", Severity.ERROR,
+    "Two blocks of each kind must stay: with more to swap the script refuses once the model is loaded.",
+    "library/flux_models.py, Flux.enable_block_swap",
+    Evidence(_FLUX, "enable_block_swap", (
+        r"double_blocks_to_swap = num_blocks // 2", r"\(num_blocks - double_blocks_to_swap\) \* 2",
+        r"double_blocks_to_swap <= self\.num_double_blocks - 2",
+        r"single_blocks_to_swap <= self\.num_single_blocks - 2",
+    )),
+    options=("blocks_to_swap", "model_type"),
+)  # fmt: skip
+def swap_too_many(candidate: Candidate) -> Said | None:
+    """More blocks to swap than FLUX.1 has. Of a model with fewer blocks nothing is known."""
+    blocks, sizes = number(candidate.value("blocks_to_swap")), set(_DEPTHS.findall(candidate.source.text(_FLUX)))
+    if len(sizes) != 1 or candidate.value("model_type") == "chroma":
+        return None
+    double, single = (int(depth) - 2 for depth in sizes.pop())
+    most = max(n for n in range(double * 2 + 2) if n // 2 <= double and (n - n // 2) * 2 <= single)
+    if blocks <= most:
+        return None
+    return Said(f"blocks_to_swap is {blocks:g}, and at most {most} can be swapped.", f"Set blocks_to_swap = {most}.")
+
+
 RULES: tuple[Rule, ...] = (
     flow_noise_unused,
     flow_loss_unused,
@@ -189,4 +216,5 @@ RULES: tuple[Rule, ...] = (
     sigmoid_scale_unused,
     flow_shift_unused,
     chroma_mask,
+    swap_too_many,
 )
