@@ -21,6 +21,7 @@ from launcher.plan.examine import Examined, Progress, examine
 from launcher.plan.plan import Plan, Trainer, TrainingEnvironment
 from launcher.plan.read_blueprint import read_blueprint
 from launcher.plan.tables import OwnTables, base_folder, read_own_tables
+from launcher.run.roots import DEFAULT_OUTPUT_ROOT
 from launcher.setup.checkouts import usual_checkout
 from launcher.setup.environments import accelerate_folder, find_environment, site_packages
 from launcher.setup.user_config import UserConfig, read_user_config
@@ -35,8 +36,6 @@ from launcher.trainer.options import ScriptOptions
 from launcher.trainer.other_scripts import scripts_with
 from launcher.trainer.packages import Packages
 from launcher.trainer.reader import read_options, read_parser
-
-DEFAULT_OUTPUT_ROOT = "~/output_dir"
 
 
 @dataclass(frozen=True)

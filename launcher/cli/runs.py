@@ -6,9 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from launcher.cli.prepare import DEFAULT_OUTPUT_ROOT
 from launcher.plan.tables import RUN, base_folder
-from launcher.run.roots import remembered_roots
+from launcher.run.roots import DEFAULT_OUTPUT_ROOT, remembered_roots
 from launcher.setup.user_config import read_user_config
 from launcher.spec.environment import from_environment
 from launcher.spec.paths import expand

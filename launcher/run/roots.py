@@ -13,6 +13,8 @@ from pathlib import Path
 from launcher.base.files import write_whole
 from launcher.base.places import state_folder
 
+DEFAULT_OUTPUT_ROOT = "~/output_dir"  # where runs go when nothing names an output root
+
 _FILE = "output-roots.json"
 _MOST = 100
 
