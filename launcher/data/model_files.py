@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,18 @@ _TRUE = ("1", "ON", "YES", "TRUE")  # huggingface_hub/constants.py
 def read_config(path: Path) -> Mapping[str, Any]:
     """A JSON file of diffusers, such as model_index.json; empty when it is not there or is something else."""
     try:
-        if not path.is_file() or path.stat().st_size > _LARGEST_CONFIG:
+        if not path.is_file():
             return {}
+        state = path.stat()
+        return _config(path, state.st_size, state.st_mtime_ns) if state.st_size <= _LARGEST_CONFIG else {}
+    except (OSError, ValueError):
+        return {}
+
+
+@lru_cache(maxsize=64)
+def _config(path: Path, _size: int, _changed: int) -> Mapping[str, Any]:
+    """Read once in a process: every check asks what the base model is."""
+    try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}

