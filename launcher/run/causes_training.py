@@ -112,6 +112,13 @@ TRAINING: tuple[Cause, ...] = (
         (error("RuntimeError", rf"Error\(s\) in loading state_dict for {_NETWORK_CLASS}:"),),
     ),
     Cause(
+        "base-model-not-sdxl",
+        "The folder of the base model has no second text encoder: it is not SDXL.",
+        (_SCRIPTS,),
+        (error("AttributeError", "'NoneType' object has no attribute 'dtype'"),),
+        frames=r"\bsdxl_train_util\.py",
+    ),
+    Cause(
         "wrong-base-model",
         "The base model does not have the layers that this script trains: it is of another kind, or not whole.",
         (

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 import string
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from texts_of_failures import KNOWN, NO_OPERATOR, OOM, XFORMERS_WARNING, log_of, real_texts
 
+from launcher.cli.render import show_failure
 from launcher.record.manifest import Manifest, OptionRecord
 from launcher.run.cause import Cause, Ending, KnownCause
 from launcher.run.causes import CAUSES, find_cause, loss_is_nan
 from launcher.run.failure import explain, free_bytes, recorded_options, trainer_exit_code
+from launcher.run.outcome import Outcome
+from launcher.run.result import RunResult
 
 BAR = "\rsteps:  {n}%|████      | {n}/100 [00:15<00:15,  7.53s/it, avr_loss={loss}]"
 OUT_OF_MEMORY = f"torch.OutOfMemoryError: {OOM}"
@@ -183,6 +188,20 @@ def test_a_full_disk_also_cuts_off_the_log() -> None:
     other = explain(1, log_of(OUT_OF_MEMORY), {}, disk_free=0).cause
     assert other is not None
     assert other.name == "gpu-memory"  # what is known by its own text counts first
+
+
+def test_the_cause_is_shown_last() -> None:
+    stream = io.StringIO()
+    failure = explain(1, log_of(OUT_OF_MEMORY), {"train_batch_size": 4})
+    result = RunResult("fox", None, Outcome.FAILED, 1, None, None, (), 1.0, failure)
+    show_failure(result, stream)
+    text = stream.getvalue()
+    assert text.index("the trainer ended with 1") < text.index(
+        "The memory of the GPU was full.\n  1. Lower train_batch"
+    )
+    show_failure(replace(result, failure=replace(failure, cause=None)), stream := io.StringIO())
+    assert text.startswith(stream.getvalue())
+    assert "memory of the GPU was" not in stream.getvalue()
 
 
 def test_room_on_the_disk(tmp_path: Path) -> None:
