@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from launcher.run.find import FoundRun
 
 INTERVAL = 0.2  # seconds between two looks at the run
+TIDYING = 10.0  # seconds that the kl which stays with a run has to tidy up after it
 
 
 def attach_command(
@@ -45,7 +46,7 @@ def _watch(run: FoundRun, manifest: Manifest, *, plain: bool) -> None:
     from launcher.run.afterwards import look_at
     from launcher.run.outcome import Outcome
     from launcher.run.screen import SafeScreen, open_screen
-    from launcher.run.state import log_name
+    from launcher.run.state import is_let_go, log_name
     from launcher.run.watch import Watch
 
     screen = SafeScreen(open_screen(plain=plain))
@@ -55,6 +56,9 @@ def _watch(run: FoundRun, manifest: Manifest, *, plain: bool) -> None:
             watch.look()
             time.sleep(INTERVAL)
         watch.look_last()
+        tidied = time.monotonic() + TIDYING
+        while not is_let_go(run.directory, manifest.attempts[-1]) and time.monotonic() < tidied:
+            time.sleep(INTERVAL)
     except (OSError, ManifestError):  # removed, as a run without a model is
         pass
     finally:

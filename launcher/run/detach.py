@@ -7,15 +7,17 @@ import pickle
 import signal
 import sys
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import FrameType
 from typing import NoReturn
 
 from launcher.base.errors import ExitCode, KlError
 from launcher.run.result import RunResult
 from launcher.run.signals import leave_terminals
 
+_STOP = (signal.SIGINT, signal.SIGTERM)
 Work = Callable[[Callable[[], None]], RunResult]
 
 
@@ -38,12 +40,15 @@ def detached(work: Work) -> RunResult | None:
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # until each side is ready for them
     child = os.fork()
     if child == 0:
         os.close(reading)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
         _in_background(work, writing)
     os.close(writing)
-    report = _report(child, reading)
+    with _passed_on_to(child):
+        report = _report(child, reading)
     if report.error is not None:
         message, code, where, hint = report.error
         raise KlError(message, code=code, where=where, hint=hint)
@@ -84,17 +89,30 @@ def _say(pipe: int, report: _Report) -> None:
         os.close(pipe)
 
 
+@contextmanager
+def _passed_on_to(child: int) -> Iterator[None]:
+    """Pass on what is to stop this process: the background kl takes back what it took, and says so."""
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        with suppress(ProcessLookupError):  # it has ended, and is not waited for yet
+            os.kill(child, number)
+
+    before = {number: signal.getsignal(number) for number in _STOP}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, pass_on)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
 def _report(child: int, pipe: int) -> _Report:
-    """Wait for the report. An interrupt meanwhile is for the background kl: it takes back what it took."""
+    """Wait for the report."""
     content = b""
-    while True:
-        try:
-            part = os.read(pipe, 1 << 16)
-        except KeyboardInterrupt:
-            os.kill(child, signal.SIGINT)
-            continue
-        if not part:
-            break
+    while part := os.read(pipe, 1 << 16):
         content += part
     os.close(pipe)
     if content:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from launcher.data.safetensors_header import Header, Why, read_header
-from launcher.record.manifest import ArtifactRecord, Attempt, Manifest, read_manifest, write_manifest
+from launcher.record.manifest import ArtifactRecord, Attempt, Manifest, ManifestError, read_manifest, write_manifest
 from launcher.run.artifacts import final_model_there, find_artifacts
 from launcher.run.attempt import end
 from launcher.run.directory import LOG, held
@@ -94,6 +94,20 @@ def log_name(manifest: Manifest) -> str:
 def supervisor(attempt: Attempt) -> psutil.Process | None:
     """The kl that stays with an attempt; None when it is gone."""
     return None if is_elsewhere(attempt) else same_process(attempt.kl_pid, attempt.kl_started)
+
+
+def is_let_go(directory: Path, attempt: Attempt) -> bool:
+    """Whether the kl that stays with an attempt has written down its end and tidied up after it, or is gone."""
+    if supervisor(attempt) is None:
+        return True
+    try:
+        manifest = read_manifest(directory)
+        if manifest.attempts and manifest.attempts[-1].ended is None:
+            return False
+        with held(directory) as free:
+            return free
+    except (OSError, ManifestError):  # removed, as a run without a model is
+        return True
 
 
 def is_elsewhere(attempt: Attempt) -> bool:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import psutil
 
-from launcher.record.manifest import Manifest, ManifestError, read_manifest, write_manifest
+from launcher.record.manifest import Manifest, write_manifest
 from launcher.run.directory import held
 from launcher.run.outcome import Outcome
 from launcher.run.process import Processes, adopt, has_ended, send, survivors
 from launcher.run.screen import Screen
 from launcher.run.signals import Asked, signals_taken
-from launcher.run.state import current_outcome, ended_unseen, supervisor
+from launcher.run.state import current_outcome, ended_unseen, is_let_go, supervisor
 from launcher.run.supervise import WHEN_ASKED, stay
 
 INTERVAL = 0.1
@@ -50,7 +50,7 @@ def _ask(
     patience = _begins()[-1] + GRACE if timeout is None else timeout
     deadline = time.monotonic() + patience
     answered = 0
-    while not _is_over(kl, directory):
+    while not is_let_go(directory, manifest.attempts[-1]):
         if answered < asked.times:
             answered += 1
             screen.announce("asked it once more")
@@ -66,10 +66,10 @@ def _end_by_force(kl: psutil.Process, directory: Path, manifest: Manifest, scree
     screen.announce("ending the trainer's processes with SIGKILL")
     processes = _processes(directory, manifest)
     deadline = time.monotonic() + GRACE
-    while not _is_over(kl, directory) and time.monotonic() < deadline:
+    while not is_let_go(directory, manifest.attempts[-1]) and time.monotonic() < deadline:
         send(processes, signal.SIGKILL)
         time.sleep(INTERVAL)
-    if not _is_over(kl, directory):
+    if not is_let_go(directory, manifest.attempts[-1]):
         screen.announce(f"kl (process {kl.pid}) does not answer")
     return has_ended(processes) and not survivors(processes)
 
@@ -113,16 +113,3 @@ def _begins() -> list[float]:
 def _terminate(kl: psutil.Process) -> None:
     with suppress(psutil.Error):  # just gone
         kl.send_signal(signal.SIGTERM)
-
-
-def _is_over(kl: psutil.Process, directory: Path) -> bool:
-    """Whether the kl that stays with a run has written down its end and let go of its directory, or is gone."""
-    try:
-        if not kl.is_running() or kl.status() == psutil.STATUS_ZOMBIE:
-            return True
-        if read_manifest(directory).attempts[-1].ended is None:
-            return False
-        with held(directory) as free:
-            return free
-    except (OSError, ManifestError, psutil.Error, IndexError):  # removed, as a run without a model is
-        return True
