@@ -18,7 +18,7 @@ from launcher.run.find import FoundRun, find_run
 from launcher.run.half_made import could_be_half_made, half_made_rules, is_half_made
 from launcher.run.in_use import Place, places_in_use, process_name, users_of
 from launcher.run.outcome import Outcome
-from launcher.run.process import is_same_process, processes_of_run
+from launcher.run.process import is_same_process
 from launcher.run.removed import forget, keep_record
 from launcher.run.state import current_outcome, settle
 
@@ -148,7 +148,7 @@ def judge(run: FoundRun, roots: Sequence[Path], in_use: Mapping[Place, int], *, 
     if outcome not in _MAY_GO:
         return Verdict(run, outcome, reasons_to_stay(facts), manifest)
     found = _surveyed(run.directory, manifest)
-    facts = replace(facts, found=found, processes=_processes(run.directory, manifest, found, in_use))
+    facts = replace(facts, found=found, processes=_processes(manifest, found, in_use))
     if not holding and outcome in (None, Outcome.PLANNED) and not reasons_to_stay(facts):
         facts = replace(facts, locked=_is_locked(run.directory))
     return Verdict(run, outcome, reasons_to_stay(facts), manifest, found)
@@ -177,7 +177,7 @@ def clean(run: FoundRun, roots: Sequence[Path]) -> Cleaned:
 def tidy(directory: Path, manifest: Manifest, outcome: Outcome) -> Tidied:
     """Remove a run that has just ended, if it may go; for the kl that has stayed with it and holds its directory."""
     found = _surveyed(directory, manifest)
-    processes = _processes(directory, manifest, found, places_in_use())
+    processes = _processes(manifest, found, places_in_use())
     facts = Facts(outcome=outcome, succeeded=_ever_succeeded(manifest), found=found, processes=processes)
     stays = reasons_to_stay(facts)
     return Tidied(stays=stays) if stays or found is None else _take_away(directory, manifest, found)
@@ -262,12 +262,8 @@ def _surveyed(directory: Path, manifest: Manifest | None) -> Survey | None:
         return None
 
 
-def _processes(
-    directory: Path, manifest: Manifest | None, found: Survey | None, in_use: Mapping[Place, int]
-) -> tuple[str, ...]:
-    pids = {process.pid for process in processes_of_run(directory)}
-    if found is not None:
-        pids.update(users_of(found.places(), in_use))
+def _processes(manifest: Manifest | None, found: Survey | None, in_use: Mapping[Place, int]) -> tuple[str, ...]:
+    pids = set(users_of(found.places(), in_use)) if found is not None else set()
     for attempt in manifest.attempts if manifest is not None else ():
         if attempt.pid is not None and is_same_process(attempt.pid, attempt.pid_started):
             pids.add(attempt.pid)

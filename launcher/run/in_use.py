@@ -1,4 +1,5 @@
-"""Who is at work in a directory: processes that stand in it, or have a file in it open for writing.
+"""Who is at work in a directory: processes that stand in it, have a file in it open for writing, or were started for
+the run that it is.
 
 Whoever only reads a file loses nothing when it is removed. Processes of other users cannot be looked into.
 """
@@ -13,16 +14,20 @@ from pathlib import Path
 
 import psutil
 
+from launcher.run.process import RUN_VARIABLE
+
 _PROC = Path("/proc")
 _MAY_WRITE = 0o200  # of the link /proc/PID/fd/N
 Place = tuple[int, int]  # device and inode: the same by whatever path, also in another container
 
 
 def places_in_use() -> Mapping[Place, int]:
-    """The folders that processes stand in and the files that they may write, with the process; kl's own left out."""
+    """Folders that processes stand in, files that they may write, and directories of the runs that they were started
+    for, with the process; kl's own left out.
+    """
     pids = (pid for pid in psutil.pids() if pid != os.getpid())
     places = _by_proc if sys.platform == "linux" else _by_psutil
-    return {place: pid for pid in pids for place in places(pid)}
+    return {place: pid for pid in pids for place in (*places(pid), *_run_of(pid))}
 
 
 def users_of(places: Iterable[Place], in_use: Mapping[Place, int]) -> tuple[int, ...]:
@@ -59,7 +64,14 @@ def _by_psutil(pid: int) -> Iterator[Place]:
             yield from _place(Path(opened.path))
 
 
+def _run_of(pid: int) -> Iterator[Place]:
+    with suppress(psutil.Error, OSError):
+        directory = psutil.Process(pid).environ().get(RUN_VARIABLE)
+        if directory:
+            yield from _place(Path(directory))
+
+
 def _place(path: Path) -> Iterator[Place]:
-    with suppress(OSError):
+    with suppress(OSError, ValueError):
         status = path.stat()
         yield status.st_dev, status.st_ino

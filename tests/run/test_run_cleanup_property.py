@@ -111,7 +111,7 @@ def put(directory: Path, name: str, content: bytes) -> None:
     path = directory
     for part in Path(name).parts[:-1]:
         path /= part
-        if path.is_symlink() or path.is_file():
+        if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
             return
         path.mkdir(exist_ok=True)
     path = directory / name
@@ -165,7 +165,6 @@ def world() -> Iterator[Path]:
         patch.setenv("XDG_STATE_HOME", str(root / "state"))
         # Who is at work where has tests of its own; to look through all processes each time takes long.
         patch.setattr(clean_module, "places_in_use", dict)
-        patch.setattr(clean_module, "processes_of_run", lambda directory: set())
         (root / "state").mkdir()
         put(root, "out/kept/kept.txt", b"kept")
         put(root, f"out/kept/{EVENTS}", b"kept")
