@@ -24,6 +24,8 @@ _MOST = 60  # re-exports followed for one name; they may be nested deep, not wit
 _IMPORT = re.compile(r"[ \t]*(?:from[ \t]+[\w.]+[ \t]+import[ \t]+(?:\([^)]*\)|(?:[^\n\\]|\\\n)+)|import[ \t]+[^\n;]+)")
 # What lets a module have names that its text does not show.
 _MADE_UP = re.compile(r"def __getattr__|\bglobals\(\)|\bvars\(\)|\bsetattr\(|sys\.modules\[|\bexec\(|import_structure")
+# One of these stands in all that the pattern finds: looked for first, for it takes 25 ms for a large file.
+_MADE_UP_WORDS = ("__getattr__", "globals()", "vars()", "setattr(", "sys.modules[", "exec(", "import_structure")
 _ENCLOSING = re.compile(r"(?:try|else|finally)\s*:|(?:if|elif|except|with|for)\b")
 
 
@@ -130,7 +132,7 @@ def _looked_up(packages: Packages, module: str, name: str, seen: _Seen) -> Found
         return found
     if is_package and packages.find(f"{module}.{name}"):
         return _module(packages, f"{module}.{name}")
-    doubtful = _MADE_UP.search(text) or any(each is not Absence.NO_NAME for each in starred)
+    doubtful = _makes_up_names(text) or any(each is not Absence.NO_NAME for each in starred)
     return Absence.OPEN if doubtful else Absence.NO_NAME
 
 
@@ -256,6 +258,10 @@ def _import(source: str) -> ast.Import | ast.ImportFrom | None:
     return node if isinstance(node, (ast.Import, ast.ImportFrom)) else None
 
 
+def _makes_up_names(text: str) -> bool:
+    return any(word in text for word in _MADE_UP_WORDS) and _MADE_UP.search(text) is not None
+
+
 def _starred(text: str, module: str, is_package: bool) -> Iterator[str]:
     for node in _imports(text, "*"):
         if isinstance(node, ast.ImportFrom):
@@ -271,7 +277,8 @@ def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
 
 
 def _same_as(text: str, name: str) -> str | None:
-    if name not in text:
+    text = f"\n{text}"
+    if f"\n{name}" not in text:
         return None
     found = re.search(rf"^{re.escape(name)}[ \t]*=[ \t]*([A-Za-z_]\w*)[ \t]*(?:#.*)?$", text, re.MULTILINE)
     return found[1] if found and found[1] not in ("None", "True", "False") else None
