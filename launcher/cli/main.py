@@ -21,6 +21,7 @@ from launcher.cli.demo import demo_command
 from launcher.cli.findings import findings_command
 from launcher.cli.launch import launch_command
 from launcher.cli.logs import logs_command
+from launcher.cli.ls import ls_command
 from launcher.cli.options import options_command
 from launcher.cli.plan import plan_command
 from launcher.cli.stop import stop_command
@@ -34,6 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("launch")(launch_command)
+app.command("ls")(ls_command)
 app.command("logs")(logs_command)
 app.command("attach")(attach_command)
 app.command("stop")(stop_command)
