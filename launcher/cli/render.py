@@ -203,8 +203,8 @@ def result_as_text(result: RunResult) -> Iterator[str]:
             more = f"  and {len(paths) - 1} more" if len(paths) > 1 else ""
             yield f"  {kind.value:<13}  {short(paths[-1])}{more}"
     if result.kept:
-        names = ", ".join(result.kept[:3]) + (f" and {len(result.kept) - 3} more" if len(result.kept) > 3 else "")
-        yield f"  It left no model, but stays: kl did not make {names}."
+        reasons = ", ".join(result.kept[:3]) + (f", and {len(result.kept) - 3} more" if len(result.kept) > 3 else "")
+        yield f"  It left no model, but stays: {reasons}."
     if result.removed_to is not None:
         yield "  It left nothing to keep, so its directory was removed (NO_CLEAN=1 keeps it)."
         yield f"  its log        {short(result.removed_to)}"

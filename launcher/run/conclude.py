@@ -9,10 +9,9 @@ from launcher.plan.plan import Plan
 from launcher.record.manifest import Manifest
 from launcher.run.artifacts import final_model_there
 from launcher.run.attempt import end, write
-from launcher.run.cleanup import remove, survey
+from launcher.run.clean import tidy
 from launcher.run.failure import Failure, explain, free_bytes, read_end, recorded_options, trainer_exit_code
 from launcher.run.outcome import Facts, Outcome, derive, kl_exit_code
-from launcher.run.removed import keep_record
 from launcher.run.result import RunResult
 from launcher.run.screen import Screen
 from launcher.run.watch import Watch
@@ -38,7 +37,7 @@ def conclude(plan: Plan, manifest: Manifest, watch: Watch, ended: Ended, screen:
     facts = Facts(started=True, alive=False, exit_code=code, stop_signal=ended.stop_signal, final_model=final)
     outcome = derive(facts)
     manifest = end(manifest, outcome, code, ended.stop_signal)
-    write(manifest, plan.directory, screen)
+    write(manifest, plan.directory, screen, last=True)
     attempt = manifest.attempts[-1]
     result = RunResult(
         name=plan.name,
@@ -53,7 +52,7 @@ def conclude(plan: Plan, manifest: Manifest, watch: Watch, ended: Ended, screen:
     )
     if outcome is Outcome.SUCCEEDED or result.artifacts or plan.keep_failed:
         return result
-    return _tidied(result, plan.directory, manifest, screen)
+    return _tidied(result, plan.directory, manifest)
 
 
 def _failure(code: int, log_end: str, ended: Ended, manifest: Manifest, directory: Path) -> Failure:
@@ -68,14 +67,8 @@ def _failure(code: int, log_end: str, ended: Ended, manifest: Manifest, director
     return replace(failure, reason=reason, exception="", cause=loss_is_nan(options))
 
 
-def _tidied(result: RunResult, directory: Path, manifest: Manifest, screen: Screen) -> RunResult:
-    try:
-        found = survey(directory, manifest)
-        if found.foreign:
-            return replace(result, kept=tuple(found.foreign))
-        record = keep_record(directory, manifest)
-    except OSError as error:
-        screen.announce(f"{directory} stays: its log could not be copied to the state folder ({error.strerror})")
-        return result
-    gone = remove(directory, found)
-    return replace(result, directory=None if gone else directory, removed_to=record)
+def _tidied(result: RunResult, directory: Path, manifest: Manifest) -> RunResult:
+    tidied = tidy(directory, manifest, result.outcome)
+    if tidied.stays:
+        return replace(result, kept=tidied.stays)
+    return replace(result, directory=None, removed_to=tidied.record)

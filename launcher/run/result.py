@@ -15,7 +15,7 @@ class RunResult:
     """What a launch came to.
 
     `directory` is None once the run was removed; `removed_to` is the folder with its log and manifest then.
-    `exit_code` is what kl ends with. `kept` are the paths for which a run without a model was not removed.
+    `exit_code` is what kl ends with. `kept` says why a run without a model was not removed.
     """
 
     name: str
