@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
 from launcher.record.archive import now
-from launcher.record.manifest import ArtifactRecord, Attempt, Manifest, write_manifest
+from launcher.record.manifest import MANIFEST, ArtifactRecord, Attempt, Manifest, write_manifest
 from launcher.run.outcome import Outcome, signal_of
 from launcher.run.process import Processes
 from launcher.run.screen import Screen
 from launcher.run.watch import Watch
+
+RESERVE = f".{MANIFEST}.reserve.partial"  # clean-up knows it by this ending
+_RESERVED = 128 * 1024  # bytes; a manifest with some hundred artifacts
 
 
 def begin(manifest: Manifest, log: str) -> Manifest:
@@ -73,9 +77,29 @@ def end(
     return replace(manifest, attempts=(*before, attempt), outcome=outcome.value)
 
 
-def write(manifest: Manifest, directory: Path, screen: Screen) -> None:
-    """Write the manifest. When the disk is full the one before stays, and the training goes on."""
+def reserve(directory: Path) -> None:
+    """Take some room on the disk, so that the end of an attempt can be written down also when training filled it."""
+    place = directory / RESERVE
     try:
-        write_manifest(manifest, directory)
+        place.write_bytes(os.urandom(_RESERVED))  # not zeros: some file systems would keep no room for those
+    except OSError:
+        with suppress(OSError):
+            place.unlink()
+
+
+def write_end(manifest: Manifest, directory: Path) -> None:
+    """Write the manifest with the room that was reserved. Raises OSError when that is not enough."""
+    with suppress(OSError):
+        (directory / RESERVE).unlink(missing_ok=True)
+    write_manifest(manifest, directory)
+
+
+def write(manifest: Manifest, directory: Path, screen: Screen, *, last: bool = False) -> None:
+    """Write the manifest. When the disk is full the one before stays, and the training goes on.
+
+    The `last` one of an attempt takes the room that was reserved for it.
+    """
+    try:
+        (write_end if last else write_manifest)(manifest, directory)
     except OSError as error:
         screen.announce(f"run.json could not be written: {error.strerror}")

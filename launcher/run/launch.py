@@ -11,7 +11,7 @@ from launcher.base.errors import ExitCode, KlError
 from launcher.plan.plan import Plan
 from launcher.record.archive import archive_names, now, write_archive
 from launcher.record.manifest import Manifest, write_manifest
-from launcher.run.attempt import begin, begun, see, write
+from launcher.run.attempt import begin, begun, reserve, see, write
 from launcher.run.conclude import Ended, conclude
 from launcher.run.directory import LOG, Taken, give_back, held, take, unavailable
 from launcher.run.outcome import Outcome
@@ -85,6 +85,7 @@ def start_attempt(plan: Plan, manifest: Manifest, log: str, screen: Screen) -> R
         ) from None
     manifest = begun(manifest, processes)
     write(manifest, plan.directory, screen)
+    reserve(plan.directory)
     return Running(manifest, processes)
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 
 from launcher.data.safetensors_header import Header, Why, read_header
-from launcher.record.manifest import ArtifactRecord, Attempt, Manifest, ManifestError, read_manifest, write_manifest
+from launcher.record.manifest import ArtifactRecord, Attempt, Manifest, ManifestError, read_manifest
 from launcher.run.artifacts import final_model_there, find_artifacts
-from launcher.run.attempt import end
+from launcher.run.attempt import end, write_end
 from launcher.run.directory import LOG, held
 from launcher.run.failure import explain, read_end
 from launcher.run.outcome import Facts, Outcome, derive
@@ -62,7 +62,7 @@ def settle(directory: Path) -> tuple[Manifest, Outcome]:
             outcome = current_outcome(directory, manifest)
             if _is_open(manifest) and outcome is not Outcome.RUNNING:
                 manifest = ended_unseen(directory, manifest, outcome, manifest.attempts[-1].stop_signal)
-                write_manifest(manifest, directory)
+                write_end(manifest, directory)
     return manifest, outcome
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from launcher.record.manifest import Manifest, write_manifest
+from launcher.run.attempt import write_end
 from launcher.run.directory import held
 from launcher.run.outcome import Outcome
 from launcher.run.process import Processes, adopt, has_ended, send, survivors
@@ -96,7 +97,7 @@ def _stop_trainer(directory: Path, manifest: Manifest, asked: Asked, screen: Scr
             outcome = current_outcome(directory, manifest)
             outcome = Outcome.STOPPED if outcome is Outcome.LOST else outcome
             with suppress(OSError):
-                write_manifest(ended_unseen(directory, manifest, outcome, int(signal.SIGTERM)), directory)
+                write_end(ended_unseen(directory, manifest, outcome, int(signal.SIGTERM)), directory)
     return over
 
 
