@@ -170,6 +170,8 @@ def clean(run: FoundRun, roots: Sequence[Path]) -> Cleaned:
                 return Cleaned(verdict)
             tidied = _take_away(run.directory, verdict.manifest, verdict.found)
             return Cleaned(verdict, True, tidied.record) if tidied.gone else _stays(verdict, *tidied.stays)
+    except ManifestError:
+        return _stays(verdict, f"its {MANIFEST} cannot be read")
     except OSError as error:
         return _stays(verdict, f"it cannot be removed: {_reason(error)}")
 
@@ -241,12 +243,21 @@ def _unsound(manifest: Manifest, run: FoundRun) -> str | None:
         for number in (each.pid, each.pid_started, each.kl_pid, each.kl_started, each.exit_code, each.stop_signal)
     ]
     texts += [attempt.host for attempt in manifest.attempts if attempt.host is not None]
-    known = all(isinstance(text, str) for text in texts)
-    if not known or not all(number is None or isinstance(number, (int, float)) for number in numbers):
+    if not all(map(_is_name, (*texts, *manifest.final))) or not all(
+        number is None or isinstance(number, (int, float)) for number in numbers
+    ):
         return f"its {MANIFEST} is damaged"
     if manifest.name != run.name:
         return f"it was copied or renamed: its {MANIFEST} is of {manifest.name}"
     return None
+
+
+def _is_name(text: object) -> bool:
+    """Whether it is a text that may be part of a path."""
+    try:
+        return isinstance(text, str) and b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _ever_succeeded(manifest: Manifest) -> bool:

@@ -185,6 +185,8 @@ def test_a_root_may_be_a_link(root: Path, tmp_path: Path) -> None:
         ('{"manifest_version": 1, "name": "../x"}', "it was copied or renamed: its run.json is of ../x"),
         ('{"manifest_version": 1, "name": "fox-v1s4", "files": [{"name": {}}]}', "its run.json is damaged"),
         ('{"manifest_version": 1, "name": "fox-v1s4", "attempts": [{"pid": "x"}]}', "its run.json is damaged"),
+        ('{"manifest_version": 1, "name": "fox-v1s4", "final": ["a\\u0000b"]}', "its run.json is damaged"),
+        ('{"manifest_version": 1, "name": "fox-v1s4", "attempts": [{"log": "\\ud800"}]}', "its run.json is damaged"),
         ('{"manifest_version": 1, "name": "fox-v1s4", "attempts": [{"log": 5}]}', "its run.json is damaged"),
         ('{"manifest_version": 1, "name": "fox-v1s4", "attempts": [{"host": 5}]}', "its run.json is damaged"),
     ],
@@ -424,4 +426,18 @@ def test_a_run_that_just_ended_stays_with_what_is_of_worth_or_at_work(root: Path
         assert tidied.stays == (f"process {process.pid} ({process.name()}) is at work in it",)
     (run.directory / "notes.txt").touch()
     assert tidy(run.directory, manifest, Outcome.FAILED).stays == ("neither kl nor the trainer made notes.txt",)
+    assert run.directory.exists()
+
+
+def test_a_manifest_that_is_damaged_after_the_decision_keeps_the_run(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(root, FAILED)
+
+    def damaged(directory: Path) -> None:
+        (directory / "run.json").write_bytes(b"{")
+        read_manifest(directory)
+
+    monkeypatch.setattr(clean_module, "settle", damaged)
+    assert clean(run, [root]).verdict.stays == ("its run.json cannot be read",)
     assert run.directory.exists()
