@@ -26,10 +26,11 @@ from library import (
 from library.dataset import Batches, training_size
 from library.loop import Loop
 from library.metadata import training_metadata
-from library.progress import Progress
+from library.progress import Progress, Start, first_step, skipped
 from library.sampling import Sampler
 from library.saving import Output
 from library.utils import add_logging_arguments, setup_logging
+from tqdm import tqdm
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,19 @@ class NetworkTrainer:
             output=output,
             sampler=Sampler(args, text_encoder, unet, size),
         )
-        loop.run(loader, epochs)
+        initial_step = first_step(args, progress.steps_in_state, len(loader))
+        epoch_to_start = 0
+        if initial_step > 0:
+            epoch_to_start, initial_step = skipped(args, initial_step, len(loader))
+        global_step = 0
+        loop.begin()
+        if initial_step > 0:
+            # As in sd-scripts: what was trained in the epochs before is not counted any more.
+            for _ in range(epoch_to_start):
+                initial_step -= len(loader)
+            global_step = initial_step
+        bar: tqdm[int] = tqdm(range(args.max_train_steps - initial_step), smoothing=0, desc="steps")
+        loop.run(loader, epochs, Start(epoch_to_start, max(0, initial_step), global_step), bar)
 
 
 def the_only_one(batches: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:

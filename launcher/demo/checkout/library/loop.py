@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from library import demo_hooks, demo_model
 from library.diffusion import batch_loss
-from library.progress import Progress, start_of
+from library.progress import Progress, Start
 from library.sampling import Sampler
 from library.saving import Output
 
@@ -51,15 +51,16 @@ class Loop:
     losses: Losses = field(default_factory=Losses)
     step: int = 0
 
-    def run(self, loader: Any, epochs: int) -> None:
-        args, accelerator = self.args, self.accelerator
-        start = start_of(args, self.progress.steps_in_state, len(loader))
-        if args.logging_dir is not None:
-            accelerator.init_trackers(args.log_tracker_name or "network_train")
-        logger.info(f"train {args.max_train_steps} steps, {epochs} epochs of {len(loader)} batches")
+    def begin(self) -> None:
+        """What comes before the first step."""
+        if self.args.logging_dir is not None:
+            self.accelerator.init_trackers(self.args.log_tracker_name or "network_train")
         self.sampler.draw_if_due(self.network, 0, 0)
+
+    def run(self, loader: Any, epochs: int, start: Start, bar: tqdm[Any]) -> None:
+        args, accelerator = self.args, self.accelerator
+        logger.info(f"train {args.max_train_steps} steps, {epochs} epochs of {len(loader)} batches")
         self.step = start.step
-        bar = tqdm(total=start.bar_total, smoothing=0, desc="steps")
         to_skip = start.batches_to_skip
         for epoch in range(start.epochs_to_skip, epochs):
             print(f"\nepoch {epoch + 1}/{epochs}\n", flush=True)

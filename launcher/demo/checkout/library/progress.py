@@ -47,28 +47,27 @@ class Start:
     epochs_to_skip: int = 0
     batches_to_skip: int = 0  # of the first epoch that is trained
     step: int = 0
-    bar_total: int = 0
 
 
-def start_of(args: argparse.Namespace, steps_in_state: int | None, batches_per_epoch: int) -> Start:
-    """Work out the start as sd-scripts does, with what surprises people there.
-
-    Without --skip_until_initial_step the epochs before the state are left out but steps are counted from 0 again.
-    With it, batches that were trained already are skipped; the count goes on, but only within the epoch it is in.
-    """
+def first_step(args: argparse.Namespace, steps_in_state: int | None, batches_per_epoch: int) -> int:
+    """How many steps count as done, by the options or by the state. Raises ValueError when those are all there are."""
     initial = _initial_step(args, steps_in_state, batches_per_epoch)
-    if initial <= 0:
-        return Start(bar_total=args.max_train_steps)
-    if args.max_train_steps <= initial:
+    if 0 < args.max_train_steps <= initial:
         raise ValueError(f"max_train_steps should be greater than initial step: {args.max_train_steps} vs {initial}")
+    return initial
+
+
+def skipped(args: argparse.Namespace, initial: int, batches_per_epoch: int) -> tuple[int, int]:
+    """The epochs before step `initial`, and the batches that are to be skipped, as sd-scripts works them out.
+
+    Without --skip_until_initial_step epochs are left out, and no batches; steps are counted from 0 again then.
+    """
     steps_per_epoch = math.ceil(batches_per_epoch / args.gradient_accumulation_steps)
     if not args.skip_until_initial_step:
-        return Start(epochs_to_skip=initial // steps_per_epoch, bar_total=args.max_train_steps)
+        return initial // steps_per_epoch, 0
     logger.info(f"skipping {initial} steps")
     batches = initial * args.gradient_accumulation_steps
-    epochs = batches // steps_per_epoch
-    left = batches - epochs * batches_per_epoch
-    return Start(epochs, max(0, left), left, args.max_train_steps - left)
+    return batches // steps_per_epoch, batches
 
 
 def _initial_step(args: argparse.Namespace, steps_in_state: int | None, batches_per_epoch: int) -> int:
