@@ -408,7 +408,7 @@ def test_where_no_samples_are_drawn_nothing_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("prompts", "processes", "severity"),
-    [(3, 2, Severity.ADVICE), (1, 4, Severity.WARNING), (4, 2, None), (3, 1, None)],
+    [(3, 2, Severity.ADVICE), (1, 4, Severity.WARNING), (4, 2, None), (3, 1, None), (3, 0, None)],
 )
 def test_processes_without_a_prompt(tmp_path: Path, prompts: int, processes: int, severity: Severity | None) -> None:
     more = f"{EVERY}[accelerate]\nnum_processes = {processes}\n"

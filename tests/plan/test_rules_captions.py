@@ -93,6 +93,14 @@ CASES = (
         )},
         ("",), SDXL,
     ),
+    *(
+        Case(
+            "clip-skip-layer", f"clip_skip = {layer}\n",
+            {"library/strategy_sd.py": function("encode_tokens", 'return out["hidden_states"][-self.clip_skip]')},
+            ("", "clip_skip = 1\n", "clip_skip = 13\n", "clip_skip = -2\nv2 = true\n"),
+        )
+        for layer in (-2, 0, 14)
+    ),
     Case(
         "clip-skip-unused", "clip_skip = 2\n",
         {FLUX: FLOW + "    def get_text_encoding_strategy(self, args):\n        return Strategy()\n"}, ("",), FLUX,

@@ -31,6 +31,15 @@ WRAPPED = {
 }
 
 NETWORK = (
+    Case(
+        "network-dim-none", "network_dim = 0\n", {"train_network.py": function("train", "m.create_network(1)")},
+        ("network_dim = 1\n", "network_dim = 0\n[network_args]\nconv_dim = 4\n"),
+    ),
+    Case(
+        "network-dropout-share", "network_dropout = 10\n",
+        {"train_network.py": function("train", "d = args.network_dropout")},
+        ("network_dropout = 0\n", "network_dropout = 0.5\n"),
+    ),
     Case("trains-nothing", f"{UNET}{TEXT}", TRAINED, (UNET, TEXT)),
     Case(
         "text-lr-unused", f"{UNET}text_encoder_lr = 5e-5\n", TRAINED,

@@ -478,6 +478,11 @@ def apply_masked_loss(loss, batch):
         return loss
     return loss * mask
 """
+_STRATEGY = """
+class SdTextEncodingStrategy:
+    def encode_tokens(self, models, tokens):
+        return models[0](tokens)["hidden_states"][-self.clip_skip]
+"""
 _UNET = """
 class Transformer2DModel:
     pass
@@ -515,6 +520,7 @@ LIBRARY = {
     "library/sdxl_train_util.py": _SDXL_TRAIN_UTIL,
     "library/sdxl_model_util.py": "def load_models_from_sdxl_checkpoint(path):\n    prefix = 'conditioner.embed'\n",
     "library/custom_train_functions.py": _MASKS,
+    "library/strategy_sd.py": _STRATEGY,
     "library/original_unet.py": _UNET,
     "library/sdxl_original_unet.py": "class Transformer2DModel:\n    pass\n",
     "library/flux_models.py": _FLUX_MODELS,

@@ -78,6 +78,7 @@ class NetworkTrainer:
     def train(self, args):
         if args.seed is None:
             args.seed = random.randint(0, 2**32)
+        set_seed(args.seed)
 """
     + _DATASETS.format(fine_tuning=True, dropout=True)
     + """

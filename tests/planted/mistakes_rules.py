@@ -113,6 +113,13 @@ MISTAKES = (
         base=_SDXL,
     ),
     _add("base-weights-multiplier", "base_weights_multiplier = [0.5]", "base-weights-multiplier"),
+    _put("no-rank", put("network_dim = 16", "network_dim = 0"), "network-dim-none"),
+    _put("rank-below-none", put("network_dim = 16", "network_dim = -16"), "network-dim-none"),
+    _add("dropout-in-percent", "network_dropout = 10", "network-dropout-share", WARNING),
+    _add("clip-skip-of-other-programs", "clip_skip = -2", "clip-skip-layer", WARNING),
+    _add("clip-skip-none", "clip_skip = 0", "clip-skip-layer", WARNING),
+    _add("clip-skip-beyond", "clip_skip = 20", "clip-skip-layer"),
+    _put("seed-below-none", put("seed = 42", "seed = -1"), "seed"),
     # SDXL.
     _add("sdxl-clip-skip", "clip_skip = 2", "clip-skip-sdxl", WARNING, base=_SDXL),
     _add("sdxl-v2", "v2 = true", "v2-sdxl", base=_SDXL),

@@ -98,7 +98,7 @@ def _as_a_whole(reader: PromptReader, prompt: Prompt, values: dict[str, Any]) ->
 def _idle(candidate: Candidate, reader: PromptReader, count: int) -> Iterator[Finding]:
     flag = next((argument for argument in candidate.accelerate if argument.name == "num_processes"), None)
     text = str(flag.value) if flag else "1"
-    processes = int(text) if text.isdecimal() and len(text) < 6 else 1
+    processes = max(int(text), 1) if text.isdecimal() and len(text) < 6 else 1
     left = count % processes
     if not reader.spread or not left:
         return

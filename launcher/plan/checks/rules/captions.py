@@ -19,6 +19,7 @@ from launcher.plan.checks.rules.rule import Rule, Said, rule
 from launcher.trainer.source_text import Evidence
 
 _TRAIN_UTIL = "library/train_util.py"
+_CLIP_STATES = 13  # of SD 1: what goes into its 12 layers, and what comes out of each
 _PROCESS = f"{_TRAIN_UTIL}, BaseDataset.process_caption"
 _SPLIT = "A caption is only taken apart into tags to shuffle them, to drop some or to warm up."
 # In releases before token_warmup_step there are only two reasons to take a caption apart.
@@ -220,6 +221,29 @@ def clip_skip_unused(candidate: Candidate) -> Said | None:
     return Said(f"clip_skip has no effect in {candidate.trainer.script}.", "Leave clip_skip out.")
 
 
+@rule(
+    "clip-skip-layer", Severity.ERROR,
+    "clip_skip counts layers from the last, which is 1. 0 and less count from the first: the model would learn from "
+    "words that were hardly read. CLIP of Stable Diffusion 1 has 12, and with more than 13 the trainer fails at the "
+    "first step.",
+    "library/strategy_sd.py, SdTextEncodingStrategy.encode_tokens",
+    Evidence("library/strategy_sd.py", "encode_tokens", (r"\[\"hidden_states\"\]\[-self\.clip_skip\]",)),
+    Evidence(_TRAIN_UTIL, "get_hidden_states", (r"\[\"hidden_states\"\]\[-args\.clip_skip\]",)),
+    options=("clip_skip",),
+)  # fmt: skip
+def clip_skip_layer(candidate: Candidate) -> Said | None:
+    """clip_skip that names no layer, or the wrong end: other programs write -2 where sd-scripts wants 2."""
+    layer = candidate.value("clip_skip")
+    if not isinstance(layer, (int, float)) or trains_sdxl(candidate) or trains_flow(candidate) or candidate.value("v2"):
+        return None
+    if layer > _CLIP_STATES:
+        return Said(f"clip_skip is {layer:g}, and CLIP has no more than 12 layers.", "2 is usual for anime models.")
+    if layer < 1:
+        hint = f"Set clip_skip = {-layer:g}." if 1 < -layer < _CLIP_STATES else "Leave it out for the last layer."
+        return Said(f"clip_skip is {layer:g}, and layers are counted from 1.", hint, severity=Severity.WARNING)
+    return None
+
+
 RULES: tuple[Rule, ...] = (
     keep_separator_unused,
     warmup_min_unused,
@@ -232,4 +256,5 @@ RULES: tuple[Rule, ...] = (
     clip_skip_v2,
     clip_skip_sdxl,
     clip_skip_unused,
+    clip_skip_layer,
 )

@@ -160,6 +160,41 @@ def dim_from_weights_alpha(candidate: Candidate) -> Said | None:
     return Said(message, "Leave one of them out.", found[0])
 
 
+@rule(
+    "network-dim-none", Severity.ERROR,
+    "A module with no rank is left out, and one of less than none cannot be made: the network is empty, or fails, "
+    "after the base model is loaded and the pictures are cached.",
+    "networks/lora.py, create_modules",
+    _trained(r"\.create_network\("),
+    options=("network_dim", "network_module"),
+)  # fmt: skip
+def network_dim_none(candidate: Candidate) -> Said | None:
+    """network_dim below 1, unless other dims are given for convolutions or blocks."""
+    dim, module = candidate.value("network_dim"), candidate.value("network_module")
+    if not isinstance(dim, int) or dim > 0 or not str(module).startswith("networks.") or _other_dims(candidate):
+        return None
+    return Said(f"network_dim is {dim}.", "Give a rank from 1 on; 8 to 32 are usual.")
+
+
+def _other_dims(candidate: Candidate) -> bool:
+    return bool(candidate.value("dim_from_weights")) or any("dim" in key for key in candidate.items("network_args"))
+
+
+@rule(
+    "network-dropout-share", Severity.WARNING,
+    "A dropout is the share that is left out at random: with 1 or more nothing is left to train, or the network fails.",
+    "networks/lora.py, LoRAModule.forward",
+    _trained(r"args\.network_dropout"),
+    options=("network_dropout",),
+)  # fmt: skip
+def network_dropout_share(candidate: Candidate) -> Said | None:
+    """network_dropout that is no probability."""
+    share = candidate.value("network_dropout")
+    if not isinstance(share, (int, float)) or 0 <= share < 1:
+        return None
+    return Said(f"network_dropout is {share:g}, and not from 0 to below 1.", "Write a number such as 0.1.")
+
+
 RULES: tuple[Rule, ...] = (
     trains_nothing,
     text_lr_unused,
@@ -168,4 +203,6 @@ RULES: tuple[Rule, ...] = (
     weight_norms_unused,
     dim_from_weights_alone,
     dim_from_weights_alpha,
+    network_dim_none,
+    network_dropout_share,
 )
