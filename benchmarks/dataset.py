@@ -41,7 +41,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=Path.home()) as name:
         folder, home = Path(name) / "img", Path(name) / "home"
-        _make(folder, given.pictures)
+        make_pictures(folder, given.pictures)
         environment = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
         command = [sys.executable, "-c", SURVEY, str(folder), str(given.pictures)]
         nothing = [sys.executable, "-c", "import launcher.plan.survey"]
@@ -67,7 +67,7 @@ def main() -> None:
         show(take_turns(actions, given.rounds), "imports alone")
 
 
-def _make(folder: Path, number: int) -> None:
+def make_pictures(folder: Path, number: int) -> None:
     """Pictures of a few KB, with the sizes of real ones in their headers."""
     folder.mkdir(parents=True)
     chance = random.Random(1)  # noqa: S311 - no secret
