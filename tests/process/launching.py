@@ -21,7 +21,7 @@ import launcher
 from launcher.base.origin import Origin, Source
 from launcher.plan.plan import Argument, Outputs, Plan, PlannedFile, Trainer, TrainingEnvironment
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 # Does what accelerate's simple_launcher does: another process, waited for, its failure raised.
 ACCELERATE = """
