@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from copy import copy
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +25,7 @@ from launcher.cli.logs import logs_command
 from launcher.cli.ls import ls_command
 from launcher.cli.options import options_command
 from launcher.cli.plan import plan_command
+from launcher.cli.show import show_command
 from launcher.cli.stop import stop_command
 
 app = typer.Typer(
@@ -36,6 +38,7 @@ app = typer.Typer(
 )
 app.command("launch")(launch_command)
 app.command("ls")(ls_command)
+app.command("show")(show_command)
 app.command("logs")(logs_command)
 app.command("attach")(attach_command)
 app.command("stop")(stop_command)
@@ -119,9 +122,19 @@ def _complete_quickly() -> None:
         _completion_classes._sanitize_help_text = lambda text: text
 
 
+def _app_for(arguments: list[str]) -> typer.Typer:
+    """The app with the one command that is named: typer looks at the parameters of all it has, 1 ms for each."""
+    named = [each for each in app.registered_commands if arguments[:1] == [each.name]]
+    if not named or "_KL_COMPLETE" in os.environ:
+        return app
+    alone = copy(app)
+    alone.registered_commands = named
+    return alone
+
+
 def _command(arguments: list[str]) -> int:
     try:
-        result: Any = app(arguments, prog_name="kl", standalone_mode=False)
+        result: Any = _app_for(arguments)(arguments, prog_name="kl", standalone_mode=False)
     except (KlError, OSError):
         raise
     except Exception as error:
