@@ -1,0 +1,124 @@
+"""Everything that is known of one run at this moment: what its manifest records, and what is there."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import msgspec
+
+from launcher.base.dataclass import dataclass
+from launcher.base.errors import ExitCode, KlError
+from launcher.base.nearest import nearest
+from launcher.record.manifest import Attempt, Manifest, ManifestError
+from launcher.run.artifacts import Artifact, find_artifacts
+from launcher.run.directory import LOG
+from launcher.run.failure import Failure, explain, read_end, recorded_options
+from launcher.run.find import FoundRun
+from launcher.run.listing import live_progress, seconds_of
+from launcher.run.outcome import Outcome
+from launcher.run.size import bytes_of
+
+
+@dataclass(frozen=True)
+class RunAccount:
+    """A run with all that is known of it.
+
+    `seconds` is how long its attempts took together, `size` the bytes in its directory. `artifacts` are those that
+    are there; `gone` are the paths of files and artifacts that are recorded and are not. `failure` is why it failed.
+    """
+
+    run: FoundRun
+    manifest: Manifest
+    outcome: Outcome
+    seconds: float | None
+    size: int
+    artifacts: tuple[Artifact, ...]
+    gone: tuple[str, ...]
+    failure: Failure | None
+
+
+def account_of(run: FoundRun, manifest: Manifest, outcome: Outcome) -> RunAccount:
+    """All that is known of a run with this manifest. Raises ManifestError when what it holds is of another kind."""
+    manifest = _sound(manifest)
+    if outcome is Outcome.RUNNING:
+        manifest = _as_it_runs(run, manifest)
+    recorded = (*(file.name for file in manifest.files), *(artifact.path for artifact in manifest.artifacts))
+    spans = ((attempt.started, attempt.ended) for attempt in manifest.attempts)
+    return RunAccount(
+        run=run,
+        manifest=manifest,
+        outcome=outcome,
+        seconds=seconds_of(spans, running=outcome is Outcome.RUNNING),
+        size=bytes_of(run.directory),
+        artifacts=() if run.removed else find_artifacts(run.directory, manifest.final),
+        gone=() if run.removed else tuple(name for name in recorded if not os.path.lexists(run.directory / name)),
+        failure=_failure(run, manifest) if outcome is Outcome.FAILED else None,
+    )
+
+
+def file_of(run: FoundRun, name: str) -> Path:
+    """The path of a file or folder in a run's directory. Raises KlError (wrong usage) for any other."""
+    directory = os.path.abspath(run.directory)  # noqa: PTH100 - by its text alone
+    path = os.path.normpath(os.path.join(directory, name))  # noqa: PTH118 - the same
+    try:
+        inside = path.startswith(directory + "/") and Path(path).resolve().is_relative_to(Path(directory).resolve())
+        there = os.path.lexists(path)
+    except (OSError, ValueError, RuntimeError):  # a loop of links, or a NUL
+        inside = there = False
+    if there and inside:
+        return Path(path)
+    if there:
+        raise KlError(f"{name} is not in the directory of {run.name}.", code=ExitCode.USAGE)
+    near = nearest(name, _names_in(Path(directory)))
+    removed = " Of a removed run only its log and manifest are left." if run.removed else ""
+    hint = f"Did you mean {near}?" if near else f"kl show {run.name} lists its files.{removed}"
+    raise KlError(f"{run.name} has no file {name}.", code=ExitCode.USAGE, hint=hint)
+
+
+def log_of(attempt: Attempt) -> str:
+    """The name of an attempt's log."""
+    return os.path.basename(attempt.log) or LOG  # noqa: PTH119 - of any text
+
+
+def _sound(manifest: Manifest) -> Manifest:
+    """The manifest, if every value in it is of its kind: anybody may have written it."""
+    attempts = tuple(
+        replace(each, lowest_loss=float(each.lowest_loss)) if isinstance(each.lowest_loss, str) else each
+        for each in manifest.attempts
+    )
+    try:
+        sound = msgspec.convert(asdict(replace(manifest, attempts=attempts)), Manifest)
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise ManifestError(str(error)) from None
+    if any("\0" in name for name in (*sound.final, *(file.name for file in sound.files))):
+        raise ManifestError("a file's name has a NUL in it")
+    return sound
+
+
+def _as_it_runs(run: FoundRun, manifest: Manifest) -> Manifest:
+    """With the step and the loss of this moment: the manifest is written only when something is saved."""
+    *before, last = manifest.attempts
+    live = live_progress(run.directory / log_of(last))
+    if live is None:
+        return manifest
+    loss = last.last_loss if live.loss is None else live.loss
+    last = replace(last, last_step=live.step, total_steps=live.total, last_loss=loss)
+    return replace(manifest, attempts=(*before, last))
+
+
+def _failure(run: FoundRun, manifest: Manifest) -> Failure:
+    last = manifest.attempts[-1]
+    end = read_end(run.directory / log_of(last))
+    if last.exit_code is not None:
+        return explain(last.exit_code, end, recorded_options(manifest))
+    failure = explain(1, end, recorded_options(manifest))
+    return replace(failure, reason="the trainer ended, and nobody saw its exit code")
+
+
+def _names_in(directory: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))  # noqa: PTH208 - names only
+    except OSError:
+        return []
