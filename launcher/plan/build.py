@@ -13,7 +13,7 @@ from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting, Value
 from launcher.plan.accelerate import NEUTRAL_CONFIG, NEUTRAL_FILE, Accelerate, accelerate_arguments
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.keys import SETS_ITSELF, check_secrets, check_set_by_kl, check_unknown
+from launcher.plan.checks.keys import SETS_ITSELF, as_meant, check_secrets, check_set_by_kl, check_unknown
 from launcher.plan.checks.required import check_required
 from launcher.plan.checks.steps import check_steps
 from launcher.plan.checks.unread import check_unread
@@ -85,7 +85,8 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
         resolved = replace(resolved, chosen=(*resolved.chosen, *added.chosen))
     data = find_data_files(resolved, given.options, given.dataset_folder)
     findings += data.findings
-    findings += check_required(resolved, given.options, has_dataset="dataset_config" in data.files)
+    meant = _as_meant(resolved, given.options)
+    findings += check_required(meant, given.options, has_dataset="dataset_config" in data.files)
     findings += check_steps(name, resolved)
     findings += check_unread(given.options, resolved)
     directory = given.output_root / name.text
@@ -130,8 +131,16 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
         files=data.files,
         directory=directory,
         environ={**given.environ, **plan.variables},
+        meant=meant if resolved.unknown else None,
     )
     return plan, candidate
+
+
+def _as_meant(resolved: Resolved, options: ScriptOptions) -> Resolved:
+    """With misspelt keys as what was most likely meant."""
+    guessed = resolve(as_meant(resolved.unknown, options), options)
+    added = [chosen for chosen in guessed.chosen if not resolved.get(chosen.option.name)]
+    return replace(resolved, chosen=(*resolved.chosen, *added))
 
 
 def _arguments(

@@ -46,7 +46,19 @@ class Examined:
 
 
 def examine(candidate: Candidate, plan: Plan, *, progress: Progress | None = None) -> Examined:
-    """Check everything that can be known before the run starts. Nothing is raised for what is wrong."""
+    """Check everything that can be known before the run starts. Nothing is raised for what is wrong.
+
+    Of a run with a misspelt key only that is said which holds without the key and with what was most likely meant:
+    a slip is told once, and not again as everything that follows from it.
+    """
+    examined = _examine(candidate, plan, progress)
+    if candidate.meant is None:
+        return examined
+    meant = set(_examine(replace(candidate, resolved=candidate.meant), plan, progress).findings)
+    return replace(examined, findings=tuple(finding for finding in examined.findings if finding in meant))
+
+
+def _examine(candidate: Candidate, plan: Plan, progress: Progress | None) -> Examined:
     blueprint, findings = read_blueprint(candidate)
     candidate = replace(candidate, blueprint=blueprint)
     survey = survey_of(candidate, progress=progress) if blueprint else None

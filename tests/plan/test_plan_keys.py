@@ -183,3 +183,10 @@ class TestUnread:
         options = script(*USUAL, option("x", unread=(PRESENCE,)), option("y", unread=("choices",)))
         plan = plan_of(tmp_path, NEEDED + "x = 1", options=options)
         assert codes(plan.findings) == ["unread"] and "x" in plan.findings[0].message
+
+
+def test_a_slip_is_told_once(tmp_path: Path) -> None:
+    text = NEEDED.replace("pretrained_model_name_or_path", "pretrained_model_name_or_pth")
+    error = only_error(plan_of(tmp_path, text))
+    assert error.code == "unknown-key" and error.hint == "Did you mean pretrained_model_name_or_path?"
+    assert not any("pretrained" in word for word in plan_of(tmp_path, text).argv)

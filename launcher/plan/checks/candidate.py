@@ -28,7 +28,8 @@ class Candidate:
     `source` is the text of the checkout's files, `packages` where the trainer will import from. `files` are the
     dataset config and the sample prompts, by their option, as the trainer will read them. `accelerate` are the flags
     of `accelerate launch`. `environ` is the environment that the trainer will inherit. `blueprint` is what it trains
-    on; None when there is no dataset config, or none that could be understood.
+    on; None when there is no dataset config, or none that could be understood. `meant` is `resolved` with
+    misspelt keys under the names that were most likely meant; None where nothing is misspelt.
     """
 
     name: RunName
@@ -44,6 +45,7 @@ class Candidate:
     directory: Path
     environ: Mapping[str, str]
     blueprint: Blueprint | None = None
+    meant: Resolved | None = None
 
     def has(self, option: str) -> bool:
         """Whether the script has an option of this name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from launcher.base.findings import Finding, Severity
 from launcher.base.nearest import nearest
@@ -55,7 +56,7 @@ def check_unknown(
     """
     if not unknown:
         return
-    names = [option.name for option in options.options if option.name not in (*SETS_ITSELF, *SECRETS)]
+    names = _names(options)
     severity = Severity.WARNING if options.unread else Severity.ERROR
     for setting in unknown:
         key = setting.path if setting.table[-1:] and setting.table[-1].endswith("_args") else setting.key
@@ -76,6 +77,16 @@ def check_unknown(
         else:
             hint = f"kl options {options.script} --search {setting.key.split('_')[0]} shows what there is."
         yield UNKNOWN_KEY.at(str(setting.origin), message, hint, severity=severity)
+
+
+def as_meant(unknown: Iterable[Setting], options: ScriptOptions) -> list[Setting]:
+    """Misspelt settings under the names that are suggested for them."""
+    names = _names(options)
+    return [replace(setting, key=near) for setting in unknown if (near := _near(setting.key, names))]
+
+
+def _names(options: ScriptOptions) -> list[str]:
+    return [option.name for option in options.options if option.name not in (*SETS_ITSELF, *SECRETS)]
 
 
 def _near(key: str, names: Sequence[str]) -> str | None:
