@@ -49,7 +49,7 @@ def launch_plan(plan: Plan, *, plain: bool = False) -> int:
     """Launch a plan without errors on this terminal. Returns the exit code."""
     from launcher.cli.render import short, show_findings
     from launcher.run.gpu import GpuLine, chosen_gpus
-    from launcher.run.launch import launch
+    from launcher.run.resume import launch_and_resume
     from launcher.run.screen import open_screen
 
     show_findings(plan.findings)
@@ -57,7 +57,7 @@ def launch_plan(plan: Plan, *, plain: bool = False) -> int:
     gpus = chosen_gpus({argument.name: argument.value for argument in plan.accelerate}, variables)
     screen = open_screen(plain=plain, aside=GpuLine(gpus))
     screen.announce(f"{plan.name}: {plan.trainer.script} → {short(plan.directory)}")
-    result = launch(plan, screen)
+    result = launch_and_resume(plan, screen)
     show_result(result)
     return result.exit_code
 
@@ -66,11 +66,11 @@ def launch_detached(plan: Plan) -> int:
     """Launch a plan without errors in the background. Returns 0 once the trainer has started."""
     from launcher.cli.render import show_findings
     from launcher.run.detach import detached
-    from launcher.run.launch import launch
+    from launcher.run.resume import launch_and_resume
     from launcher.run.screen import NullScreen
 
     show_findings(plan.findings)
-    result = detached(lambda started: launch(plan, NullScreen(), started))
+    result = detached(lambda started: launch_and_resume(plan, NullScreen(), started))
     if result is not None:  # asked to stop before that
         show_result(result)
         return result.exit_code

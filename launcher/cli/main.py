@@ -25,6 +25,7 @@ from launcher.cli.logs import logs_command
 from launcher.cli.ls import ls_command
 from launcher.cli.options import options_command
 from launcher.cli.plan import plan_command
+from launcher.cli.resume import resume_command
 from launcher.cli.show import show_command
 from launcher.cli.stop import stop_command
 
@@ -42,6 +43,7 @@ app.command("show")(show_command)
 app.command("logs")(logs_command)
 app.command("attach")(attach_command)
 app.command("stop")(stop_command)
+app.command("resume")(resume_command)
 app.command("check")(check_command)
 app.command("dataset")(dataset_command)
 app.command("plan")(plan_command)

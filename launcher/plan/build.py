@@ -116,6 +116,7 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
         notes=run.notes,
         keep_failed=run.no_clean,
         stop_on_nan=run.stop_on_nan,
+        auto_resume=run.auto_resume,
         findings=in_order(findings),
     )
     candidate = Candidate(

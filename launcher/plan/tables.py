@@ -38,6 +38,7 @@ class RunTable(Struct, frozen=True, kw_only=True):
     drop: list[Text] = field(default_factory=list)
     no_clean: bool = False
     stop_on_nan: bool = False
+    auto_resume: bool = False
 
 
 class EnvTable(Struct, frozen=True, kw_only=True):

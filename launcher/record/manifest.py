@@ -75,6 +75,8 @@ class Attempt:
 
     `stop_signal` is the signal with which kl was asked to stop it. It is written down before the trainer starts,
     without its process then. `kl_pid` and `kl_started` are the kl that stays with it; ids mean the machine `host`.
+    A resumed attempt goes on after `first_step` from the state `resumed_from`; `changes` is what was otherwise then
+    than at the launch.
     """
 
     started: str = ""
@@ -94,6 +96,10 @@ class Attempt:
     last_loss: float | None = None
     lowest_loss: float | None = None
     log: str = ""
+    argv: tuple[str, ...] = ()  # of a resumed attempt; the first one's is the manifest's
+    resumed_from: str | None = None
+    first_step: int | None = None
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -210,12 +216,17 @@ def _known(kind: Any, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_number(attempt: Attempt) -> Attempt:
+    attempt = replace(attempt, argv=_words(attempt.argv), changes=_words(attempt.changes))
     if not isinstance(attempt.last_loss, str):
         return attempt
     try:
         return replace(attempt, last_loss=float(attempt.last_loss))
     except ValueError:
         return replace(attempt, last_loss=None)
+
+
+def _words(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, (list, tuple)) else ()
 
 
 def _plain(value: Any) -> Any:

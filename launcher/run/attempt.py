@@ -20,10 +20,11 @@ RESERVE = f".{MANIFEST}.reserve.partial"  # clean-up knows it by this ending
 _RESERVED = 128 * 1024  # bytes; a manifest with some hundred artifacts
 
 
-def begin(manifest: Manifest, log: str) -> Manifest:
-    """The manifest with a new attempt, which this kl is about to start."""
+def begin(manifest: Manifest, log: str, attempt: Attempt) -> Manifest:
+    """The manifest with a new attempt, which this kl is about to start; `attempt` holds what is known of it."""
     kl = psutil.Process()
-    attempt = Attempt(
+    attempt = replace(
+        attempt,
         started=now(),
         kl_pid=kl.pid,
         kl_started=kl.create_time(),

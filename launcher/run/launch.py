@@ -10,7 +10,7 @@ from launcher import __version__
 from launcher.base.errors import ExitCode, KlError
 from launcher.plan.plan import Plan
 from launcher.record.archive import archive_names, now, write_archive
-from launcher.record.manifest import Manifest, write_manifest
+from launcher.record.manifest import Attempt, Manifest, write_manifest
 from launcher.run.attempt import begin, begun, reserve, see, write
 from launcher.run.conclude import Ended, conclude
 from launcher.run.directory import LOG, Taken, give_back, held, take, unavailable
@@ -61,14 +61,16 @@ def launch(plan: Plan, screen: Screen, started: Callable[[], None] | None = None
             safe.close()
 
 
-def start_attempt(plan: Plan, manifest: Manifest, log: str, screen: Screen) -> Running:
+def start_attempt(
+    plan: Plan, manifest: Manifest, log: str, screen: Screen, attempt: Attempt = Attempt()  # noqa: B008 - frozen
+) -> Running:
     """Start the trainer as another attempt of the run, which writes to `log` in its directory.
 
     The attempt is written down first, so that a kl that dies at any moment leaves word of it. Raises KlError when
     that is not possible (OUTPUT_UNAVAILABLE) or the trainer cannot be started (ENVIRONMENT_NOT_READY); nothing runs
     then, but the attempt may stand in the manifest.
     """
-    manifest = begin(manifest, log)
+    manifest = begin(manifest, log, attempt)
     try:
         write_manifest(manifest, plan.directory)
     except OSError as error:
@@ -97,6 +99,8 @@ def follow_attempt(plan: Plan, running: Running, asked: Asked, screen: SafeScree
     watch = Watch(
         plan.directory, plan.outputs.final, screen, log=log, save_bytes=plan.save_bytes, stop_on_nan=plan.stop_on_nan
     )
+    if len(manifest.attempts) > 1:
+        watch.know()
     pid = manifest.attempts[-1].pid
     screen.announce(f"{plan.name}: the trainer has started (process {pid}), its log is {plan.directory / log}")
     silent = False

@@ -135,10 +135,9 @@ def _train_state(file: Path) -> tuple[int, int | None] | str:
     except (ValueError, RecursionError):
         return f"is not whole: {TRAIN_STATE} is no JSON"
     step, epoch = (data.get("current_step"), data.get("current_epoch")) if isinstance(data, dict) else (None, None)
-    if not _is_count(step):
-        return f"has no step in its {TRAIN_STATE}"
-    return step, epoch if _is_count(epoch) else None
+    counted = _count(step)
+    return f"has no step in its {TRAIN_STATE}" if counted is None else (counted, _count(epoch))
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

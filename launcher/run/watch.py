@@ -66,6 +66,10 @@ class Watch:
         """Why the training should be stopped by what was seen so far; None when it should not."""
         return self._losses.broken if self._stop_on_nan else None
 
+    def know(self) -> None:
+        """Take what is there as known: an earlier attempt has made it."""
+        self._announced |= {artifact.path for artifact in find_artifacts(self.directory, self._final)}
+
     def look(self) -> bool:
         """Read what is new in the log, and once a second the directory; return whether artifacts were announced."""
         self._read_log()

@@ -4,7 +4,8 @@ sd-scripts' train_network.py (v0.9.0 to v0.10.1, NetworkTrainer.train) skips wha
 --skip_until_initial_step, but takes whole epochs off the count as well: resumed at step 12 of epochs of 8 steps it
 counts from 4, so that names, samples and the end are wrong, and with gradient accumulation it skips too many epochs
 (its issues #1999 and #2407). No option mends that, so a resumed run trains with a copy of the script in which the
-three places that count are replaced.
+three places that count are replaced. A fourth, where it is there, numbers the losses of the first epoch: its mean
+would otherwise hold a zero for the batch that is passed over (LossRecorder, library/train_util.py).
 """
 
 from __future__ import annotations
@@ -101,10 +102,21 @@ def _edits(function: ast.FunctionDef, places: _Places) -> list[_Edit] | None:
     )
     span = bar.args[0]
     return [
+        *_numbered(nodes, loader, places),
         _Edit(places.start(note), places.start(note), f"kl_steps_done = {_STEPS}  # by kl\n{' ' * note.col_offset}"),
         _Edit(places.start(block), places.end(block), counted),
         _Edit(places.start(span), places.end(span), f"range(args.max_train_steps), initial={begins}"),
     ]
+
+
+def _numbered(nodes: list[ast.AST], loader: str, places: _Places) -> Iterator[_Edit]:
+    """The first batch after the skipped ones is not trained: the one after it has the number 0."""
+    batches = f"skipped_dataloader or {loader}"
+    loops = [node.iter for node in nodes if isinstance(node, ast.For)]
+    found = [loop for loop in loops if ast.unparse(loop) == f"enumerate({batches})"]
+    if len(found) == 1:
+        text = f"enumerate({batches}, -1 if skipped_dataloader else 0)"
+        yield _Edit(places.start(found[0]), places.end(found[0]), text)
 
 
 def _sets(node: ast.Assign, name: str, value: str) -> bool:
