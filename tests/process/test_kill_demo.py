@@ -18,6 +18,7 @@ from launching import Bed, Said, kl, kl_environ, kl_words, until
 from launcher.data.safetensors_header import Header, read_header
 from launcher.demo.layout import lay_out, missing_packages
 from launcher.record.manifest import read_manifest
+from launcher.run.outcome import Outcome
 from launcher.run.process import processes_of_run
 from launcher.run.state import settle
 
@@ -89,6 +90,7 @@ def _reaches(training: Training, name: str) -> None:
 
 def _check(training: Training, outcome: str, *models: str) -> None:
     until(lambda: not processes_of_run(training.run), "nothing runs any more")
+    until(lambda: settle(training.run)[1] is not Outcome.RUNNING, "it is over")
     assert settle(training.run)[1].value == read_manifest(training.run).outcome == outcome
     for model in models:
         header = read_header(training.run / model)

@@ -71,6 +71,7 @@ def _outcome(bed: Bed) -> Outcome | None:
 
 def _check(bed: Bed, before: dict[str, bytes], expected: Outcome | None) -> None:
     until(lambda: not processes_of(bed), "nothing runs any more")
+    until(lambda: _outcome(bed) is not Outcome.RUNNING, "it is over")  # a process that is ending has no environment
     assert _outcome(bed) is expected
     after = _models(bed)
     for name, content in before.items():

@@ -47,6 +47,7 @@ def _go_on(bed: Bed, *moments: str) -> None:
 
 def _ended(bed: Bed) -> Outcome:
     until(lambda: not processes_of(bed), "nothing runs any more")
+    until(lambda: settle(bed.root / NAME)[1] is not Outcome.RUNNING, "it is over")
     return settle(bed.root / NAME)[1]
 
 
