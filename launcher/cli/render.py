@@ -209,7 +209,7 @@ def result_as_text(result: RunResult) -> Iterator[str]:
         yield "  It left nothing to keep, so its directory was removed (NO_CLEAN=1 keeps it)."
         yield f"  its log        {short(result.removed_to)}"
     elif result.directory is not None:
-        yield f"  its log        {short(result.directory / 'sdscripts.log')}"
+        yield f"  its log        {short(result.directory / result.log)}"
 
 
 def duration(seconds: float) -> str:

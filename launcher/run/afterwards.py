@@ -52,6 +52,7 @@ def result_afterwards(run: FoundRun, manifest: Manifest, outcome: Outcome) -> Ru
         seconds=_seconds(last.started, last.ended),
         failure=explain(code, read_end(run.directory / log_name(manifest))) if failed else None,
         removed_to=run.directory if run.removed else None,
+        log=log_name(manifest),
     )
 
 

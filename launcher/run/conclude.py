@@ -48,6 +48,7 @@ def conclude(plan: Plan, manifest: Manifest, watch: Watch, ended: Ended, screen:
         last_loss=attempt.last_loss,
         artifacts=watch.artifacts,
         seconds=watch.seconds,
+        log=attempt.log,
         failure=_failure(code, log_end, ended, manifest, plan.directory) if outcome is Outcome.FAILED else None,
     )
     if outcome is Outcome.SUCCEEDED or result.artifacts or plan.keep_failed:

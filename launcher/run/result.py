@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.run.artifacts import Artifact
+from launcher.run.directory import LOG
 from launcher.run.failure import Failure
 from launcher.run.outcome import Outcome
 
@@ -16,6 +17,7 @@ class RunResult:
 
     `directory` is None once the run was removed; `removed_to` is the folder with its log and manifest then.
     `exit_code` is what kl ends with. `kept` says why a run without a model was not removed.
+    `log` is the name of the attempt's log in the directory.
     """
 
     name: str
@@ -28,4 +30,5 @@ class RunResult:
     seconds: float
     failure: Failure | None
     removed_to: Path | None = None
+    log: str = LOG
     kept: tuple[str, ...] = ()
