@@ -108,7 +108,9 @@ def in_order(runs: Sequence[ListedRun], order: Order, *, reverse: bool = False) 
 
 
 def _loss(listed: ListedRun) -> float | None:
-    return listed.loss if listed.loss is not None and listed.loss == listed.loss else None
+    import math
+
+    return None if listed.loss is None or math.isnan(listed.loss) else listed.loss
 
 
 # What is sorted by, and whether the smallest comes first.

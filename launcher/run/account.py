@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -104,7 +105,9 @@ def _as_it_runs(run: FoundRun, manifest: Manifest) -> Manifest:
     if live is None:
         return manifest
     loss = last.last_loss if live.loss is None else live.loss
+    known = [each for each in (last.lowest_loss, live.loss) if each is not None and not math.isnan(each)]
     last = replace(last, last_step=live.step, total_steps=live.total, last_loss=loss)
+    last = replace(last, lowest_loss=min(known, default=None))
     return replace(manifest, attempts=(*before, last))
 
 

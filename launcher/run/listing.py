@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -129,7 +130,8 @@ def _line(run: FoundRun, part: RunPart, outcome: Outcome) -> ListedRun:
         live = live_progress(run.directory / (os.path.basename(part.attempts[-1].log) or LOG))  # noqa: PTH119
         if live is not None:
             step, total, loss = live.step, live.total, loss if live.loss is None else live.loss
-    lowest = [value for each in part.attempts if (value := _number(each.lowest_loss)) is not None]
+    losses = [*(_number(each.lowest_loss) for each in part.attempts), loss if running else None]
+    lowest = [value for value in losses if value is not None and not math.isnan(value)]
     return ListedRun(
         run=run,
         outcome=outcome,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from cli_bed import Bed, Ended, make_bed
 from hypothesis import HealthCheck, given, settings
@@ -157,6 +158,17 @@ def test_lost_and_stopped(bed: Bed) -> None:
     told = " ".join(out.split())
     assert "stopped, exit code 130 (SIGINT), asked to stop by SIGINT, the loss is nan, 10/10 steps" in told
     assert "\n  failed" not in out
+
+
+def test_a_running_run_shows_what_its_log_says(bed: Bed) -> None:
+    me = psutil.Process()
+    alive = replace(ATTEMPT, ended=None, exit_code=None, kl_pid=me.pid, kl_started=me.create_time(), last_step=2)
+    directory = _run(bed, model=None, attempts=(alive,))
+    bar = "steps:  30%|###       | 3/10 [00:01<00:02,  1.50s/it, avr_loss=0.125]"
+    (directory / "sdscripts.log").write_text(bar)
+    assert _show(bed, NAME).out.startswith("fox-v1s10: running, 3/10 steps, loss 0.125, lowest 0.125, ")
+    (directory / "sdscripts.log").write_text(bar.replace("0.125", "nan"))
+    assert _show(bed, NAME).out.startswith("fox-v1s10: running, 3/10 steps, loss nan, lowest 0.25, ")
 
 
 def test_a_removed_run(bed: Bed) -> None:

@@ -86,7 +86,7 @@ def test_a_run_whose_kl_lives_is_running_and_shows_what_its_log_says(tmp_path: P
     bar = "\rsteps:  30%|###       | 3/10 [00:01<00:02,  1.50s/it, avr_loss=0.125]"
     (run.directory / "sdscripts.log").write_text(bar * 3 + "\n saving\n")
     found = listed(run)
-    assert (found.step, found.total_steps, found.loss) == (3, 10, 0.125)
+    assert (found.step, found.total_steps, found.loss, found.lowest_loss) == (3, 10, 0.125, 0.125)
     assert found.seconds is not None and found.seconds > 0
     assert (run.directory / "run.json").read_bytes() == before
 
