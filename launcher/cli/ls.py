@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import time
@@ -108,8 +109,6 @@ def in_order(runs: Sequence[ListedRun], order: Order, *, reverse: bool = False) 
 
 
 def _loss(listed: ListedRun) -> float | None:
-    import math
-
     return None if listed.loss is None or math.isnan(listed.loss) else listed.loss
 
 
