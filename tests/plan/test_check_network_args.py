@@ -310,6 +310,13 @@ def test_a_preset_may_be_a_file(tmp_path: Path) -> None:
     assert codes(_found(tmp_path, "lycoris.kohya", items)) == ["lycoris-preset-unreadable"]
 
 
+def test_a_preset_that_is_nested_too_deeply_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "deep.toml"
+    path.write_text("a=" + "[" * 5000, encoding="utf-8")
+    (finding,) = _found(tmp_path, "lycoris.kohya", f'preset = "{path}"')
+    assert finding.code == "lycoris-preset-unreadable" and "nested too deeply" in finding.message
+
+
 def test_a_preset_without_convolutions(tmp_path: Path) -> None:
     (finding,) = _found(tmp_path, "lycoris.kohya", 'preset = "attn-mlp"\nconv_dim = 4')
     assert (finding.code, finding.severity) == ("lycoris-preset-without-conv", Severity.WARNING)

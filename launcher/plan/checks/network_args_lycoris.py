@@ -95,6 +95,8 @@ def _preset_file(candidate: Candidate, module: NetworkModule, item: Item, names:
         read = toml.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, IndexError, TypeError, KeyError, AttributeError) as error:
         return PRESET.at(where, f"The preset {short(item.text)} cannot be read: {error}.")
+    except RecursionError:
+        return PRESET.at(where, f"The preset {short(item.text)} cannot be read: it is nested too deeply.")
     wrong = [key for key in read if names.preset_keys and key not in names.preset_keys]
     if wrong:
         near = nearest(wrong[0], names.preset_keys)
