@@ -127,6 +127,11 @@ class TestRequired:
         error = only_error(plan_of(tmp_path, text))
         assert error.code == "required" and key in error.message and error.hint
 
+    def test_an_empty_text_is_none(self, tmp_path: Path) -> None:
+        text = NEEDED.replace('"networks.lora"', '""')
+        error = only_error(plan_of(tmp_path, text))
+        assert error.code == "required" and "network_module is empty" in error.message and error.where
+
     def test_a_script_without_networks_needs_none(self, tmp_path: Path) -> None:
         options = script(*(entry for entry in USUAL if entry.name != "network_module"))
         text = NEEDED.replace('network_module = "networks.lora"\n', "")

@@ -23,7 +23,11 @@ DATASETS = ("dataset_config", "train_data_dir", "in_json", "dataset_class")
 def check_required(resolved: Resolved, options: ScriptOptions, *, has_dataset: bool) -> Iterator[Finding]:
     """Options that must be there. `has_dataset`: a dataset config comes from the spec or the dataset's folder."""
     for option in options.options:
-        if resolved.get(option.name):
+        chosen = resolved.get(option.name)
+        if chosen:
+            if option.name in NEEDED and chosen.setting.value == "":
+                message = f"{option.name} is empty, and {options.script} fails without it."
+                yield REQUIRED.at(str(chosen.setting.origin), message, NEEDED[option.name])
             continue
         if option.required:
             message = f"{options.script} requires {option.name}."
