@@ -433,7 +433,7 @@ def test_prompts_are_counted(tmp_path: Path) -> None:
     assert found(tmp_path, "fox " * 75, more=more) == []
     assert found(tmp_path, "(((fox:1.1))), " * 37, more=more) == []  # brackets and weights are no tokens
     finding = only(found(tmp_path, "fox " * 76, more=more))
-    assert (finding.code, finding.severity) == ("prompt-long", Severity.ADVICE)
+    assert (finding.code, finding.severity) == ("prompt-long", Severity.WARNING)
     assert "76 tokens" in finding.message
     assert "150" in str(finding.hint)
     assert found(tmp_path, "fox " * 76, more=more + "max_token_length = 150\n") == []

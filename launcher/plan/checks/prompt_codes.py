@@ -127,7 +127,7 @@ TOO_LONG = Code(
 )
 LONG = Code(
     "prompt-long",
-    Severity.ADVICE,
+    Severity.WARNING,
     "Captions are cut at max_token_length, 75 tokens where it is not set. Longer prompts are drawn in chunks, in a way "
     "that the network has never seen in training.",
     "library/strategy_base.py, _get_input_ids; library/lpw_stable_diffusion.py, get_weighted_text_embeddings",
