@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rules_bed import TRAIN_UTIL, Case, blueprint_of, check_case, check_every_rule_has_a_case, findings, function
 
+from launcher.base.findings import Severity
 from launcher.plan.checks.rules import buckets, network
 
 TRAIN = function(
@@ -66,7 +67,8 @@ NETWORK = (
     Case(
         "dim-from-weights-alpha",
         'dim_from_weights = true\nnetwork_weights = "a.safetensors"\nnetwork_alpha = 8\n', TRAINED,
-        ('dim_from_weights = true\nnetwork_weights = "a.safetensors"\nnetwork_alpha = 1\n', "network_alpha = 8\n"),
+        ('dim_from_weights = true\nnetwork_weights = "a.safetensors"\nnetwork_alpha = 1\n', "network_alpha = 8\n",
+         "dim_from_weights = true\nnetwork_alpha = 8\n"),
     ),
 )  # fmt: skip
 
@@ -111,6 +113,24 @@ def test_a_network_whose_package_is_too_large_to_follow_is_left_alone(tmp_path: 
     case = Case("", "", TRAINED, packages=packages)
     text = 'network_module = "big.net"\nscale_weight_norms = 1.0\n'
     assert findings(tmp_path, network.RULES, case, text) == []
+
+
+@pytest.mark.parametrize(
+    ("share", "body", "severity"),
+    [
+        ("1.5", "return torch.nn.functional.dropout(x, p=p)", Severity.ERROR),
+        ("1.0", "return torch.nn.functional.dropout(x, p=p)", Severity.WARNING),
+        ("1.5", "return x", Severity.WARNING),
+    ],
+)
+def test_torch_refuses_a_dropout_that_is_no_probability(
+    tmp_path: Path, share: str, body: str, severity: Severity
+) -> None:
+    lora = function("f", body)
+    sources = {"train_network.py": function("train", "d = args.network_dropout"), "networks/lora.py": lora}
+    case = Case("network-dropout-share", f"network_dropout = {share}\n", sources, ())
+    (finding,) = findings(tmp_path, network.RULES, case, case.speaks)
+    assert (finding.code, finding.severity) == ("network-dropout-share", severity)
 
 
 def test_modules_that_import_each_other_are_followed_once(tmp_path: Path) -> None:

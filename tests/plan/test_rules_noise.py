@@ -53,6 +53,10 @@ DRAWS_ONE = function(
     "else:",
     "    timesteps = torch.full((b_size,), max_timestep)",
 )
+LIMITS = function(
+    "get_noise_noisy_latents_and_timesteps",
+    "max_timestep = noise_scheduler.config.num_train_timesteps if args.max_timestep is None else args.max_timestep",
+)
 ALONE = "noise_offset = 0.05\n"
 
 NOISE = (
@@ -96,6 +100,11 @@ NOISE = (
         "timestep-range-one", "max_timestep = 0\n", {TRAIN_UTIL: DRAWS_ONE},
         ("min_timestep = 200\nmax_timestep = 800\n", "min_timestep = 999\n"),
     ),
+    Case(
+        "timestep-beyond", "max_timestep = 2000\n", {TRAIN_UTIL: LIMITS},
+        ("max_timestep = 1000\n", "min_timestep = 0\n"), words=("2000", "1000"),
+    ),
+    Case("timestep-beyond", "min_timestep = -5\n", {TRAIN_UTIL: LIMITS}, ("min_timestep = 5\n",)),
 )  # fmt: skip
 
 HUBER = 'if args.loss_type == "huber" or args.loss_type == "smooth_l1":'

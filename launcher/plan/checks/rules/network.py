@@ -154,8 +154,8 @@ def dim_from_weights_alone(candidate: Candidate) -> Said | None:
 def dim_from_weights_alpha(candidate: Candidate) -> Said | None:
     """network_alpha and network_dropout with dim_from_weights; network_dim is compared with the weights elsewhere."""
     found = those_set(candidate, "network_alpha", "network_dropout")
-    if not candidate.value("dim_from_weights") or not found:
-        return None
+    if not candidate.value("dim_from_weights") or not candidate.value("network_weights") or not found:
+        return None  # without weights the run fails, and says so
     message = f"{listed(found)} {are(found)} set, and dim_from_weights too."
     return Said(message, "Leave one of them out.", found[0])
 
@@ -192,7 +192,15 @@ def network_dropout_share(candidate: Candidate) -> Said | None:
     share = candidate.value("network_dropout")
     if not isinstance(share, (int, float)) or 0 <= share < 1:
         return None
-    return Said(f"network_dropout is {share:g}, and not from 0 to below 1.", "Write a number such as 0.1.")
+    message = f"network_dropout is {share:g}, and not from 0 to below 1."
+    severity = Severity.ERROR if share != 1 and _drops_out(candidate) else None
+    return Said(message, "Write a number such as 0.1.", severity=severity)
+
+
+def _drops_out(candidate: Candidate) -> bool:
+    """Whether the network hands the share to torch, which refuses what is no probability."""
+    found = candidate.packages.find(str(candidate.value("network_module") or ""))
+    return found is not None and found.file is not None and "functional.dropout(" in _read(found.root / found.file)
 
 
 RULES: tuple[Rule, ...] = (

@@ -154,6 +154,7 @@ def v2_sdxl(candidate: Candidate) -> Said | None:
     return Said(f"v2 is set, and {candidate.trainer.script} trains SDXL.", "Leave v2 out.")
 
 
+_TIMESTEPS = 1000  # the trainer makes its noise scheduler with so many
 _NO_RANGE = "Every step draws its timestep from min_timestep up to, not including, max_timestep."
 
 
@@ -196,6 +197,30 @@ def _empty(candidate: Candidate) -> Said | None:
     return Said(message, "min_timestep must be below max_timestep, which is 1000 unless set.")
 
 
+@rule(
+    "timestep-beyond", Severity.ERROR,
+    "The noise scheduler of Stable Diffusion has 1000 timesteps, from 0 to 999. The trainer fails in the first step "
+    "that draws one beyond them; from below 0 it counts from the end.",
+    f"{_TRAIN_UTIL}, get_noise_noisy_latents_and_timesteps",
+    Evidence(_TRAIN_UTIL, "get_noise_noisy_latents_and_timesteps", (
+        r"max_timestep = noise_scheduler\.config\.num_train_timesteps if args\.max_timestep is None",
+    )),
+    options=("min_timestep", "max_timestep"),
+)  # fmt: skip
+def timestep_beyond(candidate: Candidate) -> Said | None:
+    """A range of timesteps with some that the model does not have."""
+    if trains_flow(candidate):
+        return None
+    low, high = candidate.value("min_timestep"), candidate.value("max_timestep")
+    if high is not None and number(high) > _TIMESTEPS:
+        message = f"max_timestep is {number(high):g}, and there are {_TIMESTEPS} timesteps."
+        return Said(message, f"Write {_TIMESTEPS} or less.", "max_timestep")
+    if low is not None and number(low) < 0:
+        message = f"min_timestep is {number(low):g}, and timesteps begin with 0."
+        return Said(message, "Write 0 or more.", "min_timestep", Severity.WARNING)
+    return None
+
+
 RULES: tuple[Rule, ...] = (
     noise_offset_multires,
     adaptive_noise_alone,
@@ -208,4 +233,5 @@ RULES: tuple[Rule, ...] = (
     v2_sdxl,
     timestep_range_empty,
     timestep_range_one,
+    timestep_beyond,
 )
