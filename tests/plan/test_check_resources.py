@@ -27,6 +27,15 @@ OPTIONS = (
 )  # fmt: skip
 
 
+_LAUNCH = """
+def _validate_launch_command(args):
+    if sum([args.multi_gpu, args.cpu]) > 1:
+        raise ValueError("You can only use one of `--cpu`, `--multi_gpu` at a time.")
+    if args.multi_gpu and args.num_processes < 2:
+        raise ValueError("You need to use at least 2 processes to use `--multi_gpu`.")
+"""
+
+
 class _Usage(NamedTuple):
     total: int
     used: int
@@ -124,6 +133,33 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         assert _codes(_run(tmp_path, text)) == []  # one process needs none
         assert _codes(_run(tmp_path, text + "num_processes = 2\nnum_machines = 2\nmachine_rank = 1\n")) == []
     assert _codes(_run(tmp_path, f"[accelerate]\nnum_processes = 2\nmain_process_port = {free_port()}\n")) == []
+
+
+def test_a_port_that_is_none(tmp_path: Path) -> None:
+    text = "[accelerate]\nnum_processes = 2\nmain_process_port = {}\n"
+    assert _codes(_run(tmp_path, text.format(70000))) == ["port-out-of-range"]
+
+
+@pytest.mark.parametrize(
+    ("accelerate", "expected"),
+    [
+        ("multi_gpu = true\nnum_processes = 1\n", ["accelerate-refuses"]),
+        ("multi_gpu = true\ncpu = true\nnum_processes = 2\n", ["accelerate-refuses"]),
+        ("multi_gpu = true\nnum_processes = 2\n", []),
+        ("cpu = true\nnum_processes = 1\n", []),
+    ],
+)
+def test_what_accelerate_refuses(tmp_path: Path, accelerate: str, expected: list[str]) -> None:
+    package = {
+        "accelerate/commands/launch.py": _LAUNCH,
+        "accelerate/__init__.py": "",
+        "accelerate/commands/__init__.py": "",
+    }
+    text = f'network_module = "networks.lora"\n[accelerate]\n{accelerate}'
+    assert _codes(candidate_of(tmp_path, text, *OPTIONS, packages=package)) == expected
+    other = tmp_path / "other"
+    other.mkdir()
+    assert _codes(candidate_of(other, text, *OPTIONS)) == []  # an accelerate that does not say so
 
 
 def test_a_free_port_can_be_listened_on() -> None:

@@ -16,6 +16,7 @@ from launcher.plan.checks.script_family import base_model, family_of
 from launcher.plan.outputs import expected_outputs, whole_number
 from launcher.plan.plan import Argument
 from launcher.plan.save_size import save_bytes, state_bytes
+from launcher.trainer.source_text import Evidence, SourceText
 
 DISK_FULL = Code(
     "disk-full",
@@ -50,9 +51,23 @@ PORT_TAKEN = Code(
     "on it.",
     "accelerate/utils/launch.py, prepare_multi_gpu_env",
 )
+LAUNCH_REFUSED = Code(
+    "accelerate-refuses",
+    Severity.ERROR,
+    "accelerate launch puts its options to a check of its own, and ends before the trainer starts.",
+    "accelerate/commands/launch.py, _validate_launch_command",
+)
+NO_PORT = Code(
+    "port-out-of-range",
+    Severity.ERROR,
+    "Ports go up to 65535. The processes cannot find each other through another one, and none starts.",
+    "torch/distributed, TCPStore",
+)
 # The estimate may be some percent off, and other files come on top.
 _SURELY, _TIGHT, _MUCH = 1.05, 0.8, 0.3
 _OTHER_DEVICES = ("cpu", "use_cpu", "tpu", "use_xpu", "use_mps")
+_LAST_PORT = 65535
+_ONE_OF = ("multi_gpu", "cpu", "tpu", "use_deepspeed", "use_fsdp", "use_tp")
 _NVIDIA = Path("/proc/driver/nvidia/gpus")
 
 
@@ -74,6 +89,7 @@ def check_resources(candidate: Candidate, steps: int | None) -> Iterator[Finding
     yield from _check_room(candidate, steps)
     yield from _check_gpus(candidate, _NVIDIA)
     yield from _check_port(candidate)
+    yield from _check_launch(candidate)
 
 
 def room(candidate: Candidate, steps: int | None) -> Room | None:
@@ -198,11 +214,42 @@ def _check_port(candidate: Candidate) -> Iterator[Finding]:
     processes = _whole(_argument(candidate, "num_processes")) or 1
     if not argument or not port or argument.origin.source is Source.KL or processes < 2:
         return
+    if port > _LAST_PORT:
+        yield NO_PORT.at(
+            str(argument.origin), f"main_process_port is {port}.", f"Remove it, or set it to {free_port()}."
+        )
+        return
     if _whole(_argument(candidate, "machine_rank")):
         return  # the port is the first machine's
     if is_taken(port):
         message = f"Another program listens on port {port}."
         yield PORT_TAKEN.at(str(argument.origin), message, f"Remove main_process_port, or set it to {free_port()}.")
+
+
+def _check_launch(candidate: Candidate) -> Iterator[Finding]:
+    """What accelerate launch itself refuses, where the environment's accelerate says so."""
+    several = _argument(candidate, "multi_gpu")
+    chosen = [name for name in _ONE_OF if _is_on(_argument(candidate, name))]
+    processes = _whole(_argument(candidate, "num_processes"))
+    if several is None or "multi_gpu" not in chosen:
+        return
+    if len(chosen) > 1 and _launch_says(candidate, r"You can only use one of `--cpu`, `--multi_gpu`"):
+        message = f"{' and '.join(chosen)} are both set, and accelerate launch takes one of them."
+        yield LAUNCH_REFUSED.at(str(several.origin), message, "Keep one of them.")
+    elif (
+        processes is not None
+        and processes < 2
+        and _launch_says(candidate, r"at least 2 processes to use `--multi_gpu`")
+    ):
+        message = f"multi_gpu is set, and num_processes is {processes}."
+        yield LAUNCH_REFUSED.at(str(several.origin), message, "Set num_processes = 2 or more, or leave multi_gpu out.")
+
+
+def _launch_says(candidate: Candidate, pattern: str) -> bool:
+    found = candidate.packages.find("accelerate.commands.launch")
+    if found is None or found.file is None:
+        return False
+    return SourceText(found.root).says(Evidence(found.file, "_validate_launch_command", (pattern,)))
 
 
 def _argument(candidate: Candidate, name: str) -> Argument | None:
