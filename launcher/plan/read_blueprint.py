@@ -13,8 +13,8 @@ from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.dataset_blueprint import (
     OPTION_VALUE,
     check_blueprint,
-    check_something_left,
     check_subsets,
+    or_nothing_left,
     used_subsets,
 )
 from launcher.plan.checks.dataset_config import finding_of
@@ -100,11 +100,8 @@ def _resolved(
         datasets.append(_as_used(candidate, dataset))
     blueprint = Blueprint(tuple(datasets))
     findings += check_blueprint(candidate, sanitizer.script, blueprint)
-    findings += check_something_left(
-        blueprint, sum(len(table.get("subsets", [])) for table in config.get("datasets", []))
-    )
     # What [general] says wrong is wrong in every dataset, and said once.
-    return blueprint, tuple(dict.fromkeys(findings))
+    return blueprint, tuple(dict.fromkeys(or_nothing_left(blueprint, findings)))
 
 
 def _dataset(

@@ -50,11 +50,24 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert str(tmp_path / "imgs") in found.message
 
 
+@pytest.mark.parametrize("path", ["~/img", "$HOME/img", "${DATA}/img"])
+def test_a_folder_that_nobody_expands_is_said_of_the_path(tmp_path: Path, path: str) -> None:
+    whole = str(candidate_with(tmp_path, []).trainer.checkout / path)
+    assert _said(tmp_path, dataset(subset(whole))) == []
+
+
+def test_pictures_that_are_all_kept_for_validation_are_there(tmp_path: Path) -> None:
+    assert _said(tmp_path, dataset(subset(fox(tmp_path / "img")), validation_split=1.0)) == []
+
+
 def test_no_picture_anywhere_is_an_error_and_in_one_of_several_a_warning(tmp_path: Path) -> None:
     empty = subset(write(tmp_path / "empty", {"notes.txt": "x", "10_fox/a.png": png()}))
     found = _said(tmp_path, dataset(empty))
-    assert _codes(found) == [("no-data", Severity.ERROR), ("subset-without-pictures", Severity.ERROR)]
-    assert "10_fox" in (found[1].hint or "")
+    assert _codes(found) == [("subset-without-pictures", Severity.ERROR)]
+    assert "10_fox" in (found[0].hint or "")
+    missing = subset(str(tmp_path / "missing"))
+    kinds = [("no-data", Severity.ERROR), ("subset-without-pictures", Severity.ERROR)]
+    assert _codes(_said(tmp_path, dataset(empty, missing))) == [*kinds, ("subset-folder-missing", Severity.ERROR)]
     (found_too,) = _said(tmp_path, dataset(empty, subset(fox(tmp_path / "img"))))
     assert (found_too.code, found_too.severity) == ("subset-without-pictures", Severity.WARNING)
 
@@ -65,7 +78,7 @@ def test_pictures_of_a_plugin_that_may_be_there(tmp_path: Path) -> None:
     unknown = replace(candidate, packages=replace(candidate.packages, site=()))
     assert list(check_pictures(unknown, survey_of(unknown))) == []
     found = list(check_pictures(candidate, survey_of(candidate)))
-    assert {finding.code for finding in found} == {"no-data", "picture-not-taken", "subset-without-pictures"}
+    assert {finding.code for finding in found} == {"picture-not-taken", "subset-without-pictures"}
 
 
 def test_extensions_that_are_not_taken(tmp_path: Path) -> None:
@@ -179,7 +192,7 @@ def test_metadata(tmp_path: Path) -> None:
     write(tmp_path / "img", {"gone_0512x0512_sdxl.npz": b"x"})
     assert _said(tmp_path, blueprint) == []
     file.write_text("{}")
-    assert "no-data" in [finding.code for finding in _said(tmp_path, blueprint)]
+    assert _codes(_said(tmp_path, blueprint)) == [("subset-without-pictures", Severity.ERROR)]
 
 
 def test_the_trainers_own_list_gone_stale(tmp_path: Path) -> None:

@@ -118,20 +118,16 @@ def test_two_models_do_not_accumulate(tmp_path: Path, steps: int, speaks: bool) 
     assert said_by(RULES, run, "accumulation-two-models") is None
 
 
-@pytest.mark.parametrize(("own", "speaks"), [(0, True), (2, False)])
-def test_a_dataset_may_have_a_batch_size_of_its_own(tmp_path: Path, own: int, speaks: bool) -> None:
-    run = run_of(tmp_path, "train_batch_size = 0\n" + _DATASETS)
-    assert said_by(RULES, run, "batch-size") is None  # what its datasets come to is not known here
-    dataset = DatasetBlueprint(Kind.DREAMBOOTH, {"batch_size": own}, (), None)
-    assert (said_by(RULES, replace(run, blueprint=Blueprint((dataset,))), "batch-size") is not None) is speaks
-
-
-@pytest.mark.parametrize(("own", "speaks"), [(20.0, True), (0.1, False)])
-def test_a_dataset_may_have_a_split_of_its_own(tmp_path: Path, own: float, speaks: bool) -> None:
-    run = run_of(tmp_path, "validation_split = 20.0\n" + _DATASETS)
-    assert said_by(RULES, run, "validation-split") is None
-    dataset = DatasetBlueprint(Kind.DREAMBOOTH, {"validation_split": own}, (), None)
-    assert (said_by(RULES, replace(run, blueprint=Blueprint((dataset,))), "validation-split") is not None) is speaks
+@pytest.mark.parametrize(
+    ("code", "line"), [("batch-size", "train_batch_size = 0"), ("validation-split", "validation_split = 20.0")]
+)
+def test_what_datasets_come_to_is_said_of_them(tmp_path: Path, code: str, line: str) -> None:
+    assert said_by(RULES, run_of(tmp_path, line), code) is not None
+    run = run_of(tmp_path, f"{line}\n{_DATASETS}")
+    assert said_by(RULES, run, code) is None
+    params = {"batch_size": 0, "validation_split": 20.0}
+    blueprint = Blueprint((DatasetBlueprint(Kind.DREAMBOOTH, params, (), None),))
+    assert said_by(RULES, replace(run, blueprint=blueprint), code) is None
 
 
 def test_a_dataset_config_may_ask_for_validation(tmp_path: Path) -> None:

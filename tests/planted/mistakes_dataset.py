@@ -14,10 +14,8 @@ def _key(id_: str, old: str, new: str, hint: str = "", code: str = "dataset-unkn
     return Planted(f"config-{id_}", _LORA, config(old, new), code, message=new.split(" ", maxsplit=1)[0], hint=hint)
 
 
-def _value(
-    id_: str, old: str, new: str, code: str, message: str = "", *, at: str = BY_EDIT, follows: tuple[str, ...] = ()
-) -> Planted:
-    return Planted(f"config-{id_}", _LORA, config(old, new), code, message=message, at=at, follows=follows)
+def _value(id_: str, old: str, new: str, code: str, message: str = "", *, at: str = BY_EDIT) -> Planted:
+    return Planted(f"config-{id_}", _LORA, config(old, new), code, message=message, at=at)
 
 
 def _pictures(id_: str, changes: object, code: str, message: str = "", **more: object) -> Planted:
@@ -25,7 +23,6 @@ def _pictures(id_: str, changes: object, code: str, message: str = "", **more: o
     return Planted(f"data-{id_}", _LORA, changes, code, message=message, **more)  # type: ignore[arg-type]
 
 
-_NONE = ("no-data",)  # of the only subset there is
 _SUBSET = "num_repeats = 10"
 _SEVERAL = [f"data/img/{index:02}" for index in range(8)]
 
@@ -101,7 +98,7 @@ MISTAKES = (
     ),
     _value("key-twice", _SUBSET, f"{_SUBSET}\nnum_repeats = 5", "dataset-broken", "num_repeats"),
     _value("not-closed", 'caption_extension = ".txt"', 'caption_extension = ".txt', "dataset-broken"),
-    _value("folder-misspelt", "data/img", "data/imgs", "subset-folder-missing", "imgs", follows=_NONE),
+    _value("folder-misspelt", "data/img", "data/imgs", "subset-folder-missing", "imgs"),
     Planted(
         "config-folder-relative",
         _LORA,
@@ -109,9 +106,12 @@ MISTAKES = (
         "subset-folder-missing",
         message="img",
         hint="counts from",
-        follows=_NONE,
     ),
-    _value("is-a-file", "data/img", "data/img/00.png", "subset-folder-missing", "00.png", follows=_NONE),
+    _value("home", "{here}/data/img", "~/img", "dataset-path", "~/img"),
+    _value("repeats-0", _SUBSET, "num_repeats = 0", "dataset-empty", "num_repeats"),
+    _value("steps-of-48", "batch_size", "bucket_reso_steps = 48\nbatch_size", "dataset-bucket-steps", "48"),
+    _value("resolution-of-32", "resolution = 512", "resolution = 32", "dataset-resolution", "32"),
+    _value("is-a-file", "data/img", "data/img/00.png", "subset-folder-missing", "00.png"),
     Planted(
         "config-same-subset",
         _LORA,
@@ -166,7 +166,6 @@ MISTAKES = (
         put('"img"', '"imgs"'),
         "subset-folder-missing",
         message="imgs",
-        follows=_NONE,
     ),
     Planted(
         "in-spec-type",
@@ -180,7 +179,6 @@ MISTAKES = (
         tuple(Write(f"{stem}.{end}", None) for stem in _SEVERAL for end in ("png", "txt"))
         + write("data/img/note.md", "none"),
         "subset-without-pictures",
-        follows=_NONE,
         severity=ERROR,
         at="image_dir",
     ),
@@ -192,7 +190,6 @@ MISTAKES = (
             *write("data/img/10_fox/1.txt", "fox, sitting"),
         ),
         "subset-without-pictures",
-        follows=_NONE,
         severity=ERROR,
         at="image_dir",
     ),
@@ -277,13 +274,33 @@ MISTAKES = (
         at="train_data_dir",
     ),
     Planted("folders-one-too-deep", "sd15-folders", put('"train"', '"train/10_fox"'), "dataset-folders"),
+    *(
+        Planted(f"folders-{line.partition(' ')[0]}", "sd15-folders", add(line), code, severity, line.partition(" ")[0])
+        for line, code, severity in (
+            ("caption_dropout_rate = 5", "dataset-rate", WARNING),
+            ("keep_tokens = 2", "dataset-keep-tokens", WARNING),
+        )
+    ),
+    Planted(
+        "folders-validation",
+        "sd15-folders",
+        add("validation_split = 1.5"),
+        "dataset-validation-split",
+        only=("real", "the miniature keeps no pictures for validation"),
+    ),
+    Planted(
+        "folders-batch-0",
+        "sd15-folders",
+        put("train_batch_size = 2", "train_batch_size = 0"),
+        "dataset-batch-size",
+        message="train_batch_size is 0",
+    ),
     Planted("folders-missing", "sd15-folders", put('"train"', '"trian"'), "dataset-folders", message="trian"),
     Planted(
         "folder-of-captions-only",
         "sd15-folders",
         tuple(Write(f"train/10_fox/{index:02}.png", None) for index in range(8)),
         "subset-without-pictures",
-        follows=_NONE,
         at=None,
     ),
     Planted(

@@ -148,11 +148,14 @@ def check_blueprint(candidate: Candidate, script: ScriptDatasets, blueprint: Blu
     yield from _keep_tokens(candidate, blueprint)
 
 
-def check_something_left(blueprint: Blueprint, written: int) -> Iterator[Finding]:
-    """Whether any of the `written` subsets is used."""
-    if written and not any(dataset.subsets for dataset in blueprint.datasets):
-        message = "The trainer passes over every subset, so there is nothing to train on."
-        yield EMPTY.at(blueprint.datasets[0].where, message, "Keep at least one subset with num_repeats of 1 or more.")
+def or_nothing_left(blueprint: Blueprint, findings: list[Finding]) -> list[Finding]:
+    """The findings; where every subset is passed over for its num_repeats, that instead of each one's own."""
+    repeats = [finding for finding in findings if finding.code == REPEATS.name]
+    if not repeats or any(dataset.subsets for dataset in blueprint.datasets):
+        return findings
+    message = "num_repeats is below 1 in every subset: the trainer passes over all of them and has nothing to train on."
+    nothing = EMPTY.at(repeats[0].where, message, "Write 1 or more.")
+    return [nothing, *(finding for finding in findings if finding not in repeats)]
 
 
 def _identity(dataset: DatasetBlueprint) -> str:
@@ -167,9 +170,14 @@ def _paths(candidate: Candidate, subset: SubsetBlueprint) -> Iterator[Finding]:
         where = subset.places.get(name, subset.where)
         if not path or "\0" in path:
             yield PATH.at(where, f"{name} is {'empty' if not path else 'no path: it holds a NUL'}.", "Give a path.")
-        elif (path.startswith("~") or _VARIABLE.search(path)) and not _is_there(candidate, path):
+        elif not_expanded(path) and not _is_there(candidate, path):
             message = f"{name}: the trainer takes {shown(path)} to the letter, and there is no such path."
             yield PATH.at(where, message, "Write the path out: in a dataset config nobody expands it.")
+
+
+def not_expanded(path: str) -> bool:
+    """Whether a shell would make another path of it: it begins with ~ or holds a variable."""
+    return path.startswith("~") or _VARIABLE.search(path) is not None
 
 
 def _is_there(candidate: Candidate, path: str) -> bool:
@@ -180,8 +188,7 @@ def _rates(candidate: Candidate, subset: SubsetBlueprint) -> Iterator[Finding]:
     for name in _RATES:
         rate = subset.params.get(name) or 0
         where = subset.places.get(name)
-        # Said once by the option itself (rules about options), and here where the config says it.
-        if where and where != candidate.where(name) and not 0 <= rate <= 1:
+        if where and not 0 <= rate <= 1:
             yield RATE.at(where, f"{name} is {rate}, and a rate is between 0 and 1.", "Write 0.1 for one in ten.")
 
 
@@ -190,7 +197,7 @@ def _keep_tokens(candidate: Candidate, blueprint: Blueprint) -> Iterator[Finding
     acting: dict[str, bool] = {}
     for subset in (subset for dataset in blueprint.datasets for subset in dataset.subsets):
         where, params = subset.places.get("keep_tokens"), subset.params
-        if where and where != candidate.where("keep_tokens") and params["keep_tokens"] > 0:
+        if where and params["keep_tokens"] > 0:
             acts = any(params.get(name) for name in _ACTS_ON_TOKENS)
             acting[where] = acting.get(where, False) or acts
     for where in (where for where, acts in acting.items() if not acts):
@@ -203,7 +210,8 @@ def _batch_size(candidate: Candidate, dataset: DatasetBlueprint) -> Iterator[Fin
     size = dataset.params.get("batch_size")
     if isinstance(size, int) and size < 1 and candidate.says(_DIVIDES):
         where = dataset.places.get("batch_size", dataset.where)
-        yield BATCH_SIZE.at(where, f"The batch size is {size}.", "Write 1 or more.")
+        name = "train_batch_size" if where and where == candidate.where("train_batch_size") else "batch_size"
+        yield BATCH_SIZE.at(where, f"{name} is {size}.", "Write 1 or more.")
 
 
 def _interpolation(candidate: Candidate, dataset: DatasetBlueprint) -> Iterator[Finding]:
@@ -225,9 +233,11 @@ def _interpolation(candidate: Candidate, dataset: DatasetBlueprint) -> Iterator[
 
 def _validation(candidate: Candidate, dataset: DatasetBlueprint) -> Iterator[Finding]:
     split = dataset.params.get("validation_split") or 0
-    if not 0 <= split <= 1 and candidate.says(_SPLITS):
+    if (not 0 <= split <= 1 or (split == 1 and dataset.kind is not Kind.FINETUNING)) and candidate.says(_SPLITS):
         where = dataset.places.get("validation_split", dataset.where)
-        message = f"validation_split is {split}, and a share is between 0 and 1."
+        message = f"validation_split is {split:g}, and a share is between 0 and 1."
+        if split == 1:
+            message = "validation_split is 1: every picture is kept for validation, and none is left to train on."
         yield VALIDATION_SPLIT.at(where, message, "Write 0.1 for one picture in ten.")
 
 

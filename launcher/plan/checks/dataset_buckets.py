@@ -62,19 +62,21 @@ def check_buckets(candidate: Candidate, script: ScriptDatasets, dataset: Dataset
     if min(resolution) < 1:
         yield RESOLUTION.at(where, f"The resolution is {_size(resolution)}.", "Write it in pixels, as 1024.")
         return
+    steps, outside = list(_steps(candidate, script, dataset)), list(_range(candidate, dataset, resolution))
     if min(resolution) < _SMALL:
+        # Below the bounds of the buckets too, and they are not what is wrong.
+        severity = Severity.ERROR if any(each.severity is Severity.ERROR for each in outside) else Severity.WARNING
         message = f"The resolution is {_size(resolution)}: is that meant in pixels?"
-        yield RESOLUTION.at(where, message, "Write it in pixels, as 1024.", severity=Severity.WARNING)
-    if dataset.params.get("enable_bucket"):
-        yield from _steps(candidate, script, dataset)
-        # Without this line older releases look into the metadata first.
-        if dataset.kind is not Kind.FINETUNING or candidate.says(_NEEDED_BY_METADATA):
-            yield from _range(candidate, dataset, resolution)
+        yield RESOLUTION.at(where, message, "Write it in pixels, as 1024.", severity=severity)
+        outside = []
+    yield from steps
+    if not steps:
+        yield from outside
 
 
 def _steps(candidate: Candidate, script: ScriptDatasets, dataset: DatasetBlueprint) -> Iterator[Finding]:
     steps = dataset.params.get("bucket_reso_steps")
-    if not isinstance(steps, int):
+    if not isinstance(steps, int) or not dataset.params.get("enable_bucket"):
         return
     where = dataset.places.get("bucket_reso_steps", dataset.where)
     if steps < 1:
@@ -89,6 +91,10 @@ def _steps(candidate: Candidate, script: ScriptDatasets, dataset: DatasetBluepri
 
 def _range(candidate: Candidate, dataset: DatasetBlueprint, resolution: tuple[int, int]) -> Iterator[Finding]:
     params: dict[str, Any] = dict(dataset.params)
+    # Without this line older releases look into the metadata first.
+    known = dataset.kind is not Kind.FINETUNING or candidate.says(_NEEDED_BY_METADATA)
+    if not params.get("enable_bucket") or not known:
+        return
     least, most, steps = (params.get(name) for name in ("min_bucket_reso", "max_bucket_reso", "bucket_reso_steps"))
     if not (isinstance(least, int) and isinstance(most, int) and isinstance(steps, int) and steps > 0):
         return

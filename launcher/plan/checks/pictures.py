@@ -15,6 +15,7 @@ from launcher.plan.blueprint import Kind
 from launcher.plan.buckets import BELOW_STEP
 from launcher.plan.checks import picture_codes as codes
 from launcher.plan.checks.candidate import Candidate
+from launcher.plan.checks.dataset_blueprint import not_expanded
 from launcher.plan.survey_metadata import CACHE_FILE, MISSING
 from launcher.plan.survey_rules import TRAIN_UTIL, SurveyRules, survey_rules
 from launcher.plan.surveyed import DatasetSurvey, Entry, Ignored, Picture, SubsetSurvey, Survey
@@ -43,8 +44,22 @@ def once(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 def _findings(candidate: Candidate, survey: Survey) -> Iterator[Finding]:
     rules = survey_rules(candidate)
-    if survey.datasets and survey.images == 0 and not any(subset.problem for _, subset in survey.subsets):
+    said = list(_of_datasets(candidate, survey, rules))
+    subsets = [subset for _, subset in survey.subsets]
+    # What is wrong with the folder says it all, where there is only one.
+    reason = len(subsets) == 1 and subsets[0].ignored and (said or _unexpanded(candidate, subsets[0]))
+    if survey.datasets and survey.images == 0 and not reason and not any(subset.problem for subset in subsets):
         yield from _no_data(survey, rules)
+    yield from said
+
+
+def _unexpanded(candidate: Candidate, subset: SubsetSurvey) -> bool:
+    """Whether the folder's path holds ~ or a variable: that it is not there was said of the path itself."""
+    folder, checkout = label_of(subset), f"{candidate.trainer.checkout}{os.sep}"
+    return not_expanded(folder.removeprefix(checkout))
+
+
+def _of_datasets(candidate: Candidate, survey: Survey, rules: SurveyRules) -> Iterator[Finding]:
     for dataset in survey.datasets:
         for number, subset in enumerate(dataset.subsets):
             entries = [entry for entry in dataset.entries if entry.subset == number]
@@ -76,10 +91,13 @@ def label_of(subset: SubsetSurvey) -> str:
 
 
 def _no_data(survey: Survey, rules: SurveyRules) -> Iterator[Finding]:
-    """A run without training images. That there are only regularization images is said of the dataset itself."""
+    """A run without training images.
+
+    That there are only regularization images, or that all are kept for validation, is said of the dataset itself.
+    """
     found = [subset for _, subset in survey.subsets]
     perhaps = any(_may_have_pictures(subset, rules) for subset in found)
-    if found and not perhaps and not any(subset.is_reg and subset.pictures for subset in found):
+    if found and not perhaps and not any(subset.pictures for subset in found):
         where = place_of(found[0], "image_dir")
         yield codes.NO_DATA.at(where, "There is no picture to train on in any subset.", _CORRECT)
 
@@ -113,12 +131,10 @@ def _of_subset(
         yield from _conditioning(dataset, subset, rules)
 
 
-def _left_out(
-    candidate: Candidate, subset: SubsetSurvey, rules: SurveyRules, *, alone: bool
-) -> Iterator[Finding]:
+def _left_out(candidate: Candidate, subset: SubsetSurvey, rules: SurveyRules, *, alone: bool) -> Iterator[Finding]:
     """A subset that the trainer passes over, for its folder's sake."""
     folder, where = label_of(subset), place_of(subset, "image_dir")
-    if subset.ignored is Ignored.NO_FOLDER:
+    if subset.ignored is Ignored.NO_FOLDER and not _unexpanded(candidate, subset):
         # A relative path of a dataset config was taken from where the trainer runs.
         is_relative = Path(folder).is_relative_to(candidate.trainer.checkout)
         correct = "Correct image_dir: a relative path counts from the trainer's folder." if is_relative else _CORRECT

@@ -98,11 +98,8 @@ def _batch_size(candidate: Candidate) -> Said | None:
     size = whole(candidate, "train_batch_size")
     if size is None or size > 0:
         return None
-    if candidate.blueprint:
-        if all(dataset.params.get("batch_size") != size for dataset in candidate.blueprint.datasets):
-            return None  # each dataset has a batch_size of its own
-    elif "dataset_config" in candidate.files:
-        return None
+    if candidate.blueprint or "dataset_config" in candidate.files:
+        return None  # said of the datasets (dataset_blueprint.py)
     return Said(f"train_batch_size = {size} makes no batches.", "Give a number from 1 on.")
 
 
@@ -236,11 +233,8 @@ def _validation_split(candidate: Candidate) -> Said | None:
     split = candidate.value("validation_split") if candidate.chosen("validation_split") else None
     if not isinstance(split, (int, float)) or 0 <= split < 1:
         return None
-    if candidate.blueprint:
-        if all(dataset.params.get("validation_split") != split for dataset in candidate.blueprint.datasets):
-            return None
-    elif "dataset_config" in candidate.files:
-        return None
+    if candidate.blueprint or "dataset_config" in candidate.files:
+        return None  # said of the datasets (dataset_blueprint.py)
     hint = f"It is a share: {split / 100:g} is {split:g} percent." if 1 < split < 100 else "It is a share from 0 to 1."
     return Said(f"validation_split = {split:g} is no share of the pictures that can be kept for validation.", hint)
 
