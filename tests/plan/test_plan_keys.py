@@ -11,6 +11,7 @@ from plan_bed import NEEDED, USUAL, codes, only_error, option, plan_of, script, 
 from launcher.base.findings import Severity
 from launcher.cli.render import findings_as_data, plan_as_data, plan_as_text
 from launcher.plan.checks.keys import SETS_ITSELF
+from launcher.plan.checks.other_names import option_meant
 from launcher.plan.plan import Plan
 from launcher.plan.shell import as_shell
 from launcher.trainer.options import PRESENCE
@@ -195,3 +196,19 @@ def test_a_slip_is_told_once(tmp_path: Path) -> None:
     error = only_error(plan_of(tmp_path, text))
     assert error.code == "unknown-key" and error.hint == "Did you mean pretrained_model_name_or_path?"
     assert not any("pretrained" in word for word in plan_of(tmp_path, text).argv)
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [("lr", "learning_rate"), ("epochs", "max_train_epochs"), ("max_steps", "max_train_steps"), ("rank", "network_dim"),
+     ("Max-Steps", "max_train_steps"), ("unet_learning_rate", "unet_lr")],
+)  # fmt: skip
+def test_what_people_call_an_option(key: str, meant: str) -> None:
+    names = ["learning_rate", "max_timestep", "max_train_epochs", "max_train_steps", "network_dim", "unet_lr"]
+    assert option_meant(key, names) == meant
+    assert option_meant(key, ["seed"]) is None
+
+
+def test_a_misspelt_table_of_items(tmp_path: Path) -> None:
+    error = only_error(plan_of(tmp_path, NEEDED + "[netwrok_args]\nconv_dim = 4\n"))
+    assert (error.code, error.hint) == ("unknown-key", "Did you mean [network_args]?")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from launcher.base.findings import Finding, Severity
 from launcher.base.nearest import nearest
 from launcher.base.settings import Setting
+from launcher.plan.checks.other_names import option_meant
 from launcher.plan.codes import SECRET, SET_BY_KL, UNKNOWN_KEY
 from launcher.plan.findings import error_at
 from launcher.plan.secrets import SECRETS, is_secret, place_of
@@ -62,9 +63,13 @@ def check_unknown(
         key = setting.path if setting.table[-1:] and setting.table[-1].endswith("_args") else setting.key
         message = f"{options.script} has no option {key}."
         has_it = scripts_with(setting.key)
-        near = _near(setting.key, names)
+        near = option_meant(setting.key, names)
         elsewhere = None if key != setting.key else belongs(setting.key)
-        if elsewhere:
+        items = [name for name in names if name.endswith("_args")]
+        table = nearest(setting.table[-1], items) if key != setting.key else None
+        if table:
+            hint = f"Did you mean [{table}]?"
+        elif elsewhere:
             hint = elsewhere
         elif has_it:
             hint = f"It is an option of {_listed(has_it)}."
@@ -82,17 +87,11 @@ def check_unknown(
 def as_meant(unknown: Iterable[Setting], options: ScriptOptions) -> list[Setting]:
     """Misspelt settings under the names that are suggested for them."""
     names = _names(options)
-    return [replace(setting, key=near) for setting in unknown if (near := _near(setting.key, names))]
+    return [replace(setting, key=near) for setting in unknown if (near := option_meant(setting.key, names))]
 
 
 def _names(options: ScriptOptions) -> list[str]:
     return [option.name for option in options.options if option.name not in (*SETS_ITSELF, *SECRETS)]
-
-
-def _near(key: str, names: Sequence[str]) -> str | None:
-    """The nearest name. A rate that is spelled out is the one whose option says lr: unet_learning_rate is unet_lr."""
-    short = key.replace("learning_rate", "lr")
-    return short if short in names else nearest(key, names)
 
 
 def _listed(names: Sequence[str]) -> str:
