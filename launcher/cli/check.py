@@ -33,7 +33,7 @@ def check_command(
         with picture_progress() as progress:
             plan, examined = check(Request(target, sets or (), arguments or (), name, allow or ()), progress=progress)
     except KlError as error:
-        if as_json and error.code in (ExitCode.SPEC_REFUSED, ExitCode.ENVIRONMENT_NOT_READY):
+        if as_json:  # whatever the reason: who asks for JSON reads stdout
             print(json.dumps(error_as_data(target, error), indent=1))
         raise
     shown = plan.findings if advice else without_advice(plan).findings

@@ -38,7 +38,7 @@ def check_as_data(plan: Plan, examined: Examined, shown: Sequence[Finding], *, r
 
 def error_as_data(target: str, error: KlError) -> dict[str, Any]:
     """The same for a spec that nothing can be planned with."""
-    code = SPEC if error.code is ExitCode.SPEC_REFUSED else ENVIRONMENT
+    code = ENVIRONMENT if error.code is ExitCode.ENVIRONMENT_NOT_READY else SPEC
     findings = [*error.findings, code.at(error.where, error.message, error.hint)]
     return {
         "spec": target,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -41,6 +42,18 @@ def test_names(bed: Bed, name: str, command: str) -> None:
     ended = bed.kl(command, name)
     assert ended.code in (64, 65)
     _refused(bed, ended.code, ended, before)
+
+
+@pytest.mark.parametrize(
+    "words", [("nothing-like-it",), (NAME, "--allow", "unknwn-key"), (NAME, "--", "--no-such-option=1")]
+)
+def test_who_asks_for_json_gets_it_whatever_is_wrong(bed: Bed, words: tuple[str, ...]) -> None:
+    target, *rest = words
+    ended = bed.kl("check", target, "--json", *rest)
+    said = json.loads(ended.out)
+    assert ended.code == 64 and ended.err.startswith("error: ")
+    assert said["summary"]["refused"] and [finding["severity"] for finding in said["findings"]] == ["error"]
+    assert "--" not in rest or said["findings"][0]["where"] == "--no-such-option after --"
 
 
 def _bytes(content: bytes, name: str = "fox.toml") -> Callable[[Bed], None]:
