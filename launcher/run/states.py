@@ -127,6 +127,8 @@ def _is_whole_zip(file: Path) -> bool:
 def _train_state(file: Path) -> tuple[int, int | None] | str:
     """The step and the epoch that train_state.json holds, or what is wrong with it."""
     try:
+        if not file.is_file():  # a pipe would be waited for
+            return f"has no {TRAIN_STATE}"
         with file.open("rb") as opened:
             text = opened.read(_LARGEST_TRAIN_STATE)
         data = json.loads(text)
