@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from launcher.record.manifest import RepositoryRecord
 from launcher.record.repositories import repository_at, without_credentials
@@ -34,7 +33,7 @@ def _repository(data: dict[str, dict[str, str]]) -> RepositoryRecord | None:
         branch = vcs.get("requested_revision")
         return RepositoryRecord("LyCORIS", place, vcs.get("commit_id"), branch, dirty=False, remote=place)
     if "dir_info" in data and url.startswith("file:"):
-        return repository_at("LyCORIS", Path(url2pathname(unquote(urlsplit(url).path))))
+        return repository_at("LyCORIS", Path(unquote(urlsplit(url).path)))
     return None
 
 

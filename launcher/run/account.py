@@ -13,9 +13,10 @@ from launcher.base.dataclass import dataclass
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.nearest import nearest
 from launcher.record.manifest import Attempt, Manifest, ManifestError
+from launcher.run.afterwards import failure_of
 from launcher.run.artifacts import Artifact, find_artifacts
 from launcher.run.directory import LOG
-from launcher.run.failure import Failure, explain, read_end, recorded_options
+from launcher.run.failure import Failure
 from launcher.run.find import FoundRun
 from launcher.run.listing import live_progress, seconds_of
 from launcher.run.outcome import Outcome
@@ -55,7 +56,7 @@ def account_of(run: FoundRun, manifest: Manifest, outcome: Outcome) -> RunAccoun
         size=bytes_of(run.directory),
         artifacts=() if run.removed else find_artifacts(run.directory, manifest.final),
         gone=() if run.removed else tuple(name for name in recorded if not os.path.lexists(run.directory / name)),
-        failure=_failure(run, manifest) if outcome is Outcome.FAILED else None,
+        failure=failure_of(run, manifest) if outcome is Outcome.FAILED else None,
     )
 
 
@@ -109,15 +110,6 @@ def _as_it_runs(run: FoundRun, manifest: Manifest) -> Manifest:
     last = replace(last, last_step=live.step, total_steps=live.total, last_loss=loss)
     last = replace(last, lowest_loss=min(known, default=None))
     return replace(manifest, attempts=(*before, last))
-
-
-def _failure(run: FoundRun, manifest: Manifest) -> Failure:
-    last = manifest.attempts[-1]
-    end = read_end(run.directory / log_of(last))
-    if last.exit_code is not None:
-        return explain(last.exit_code, end, recorded_options(manifest))
-    failure = explain(1, end, recorded_options(manifest))
-    return replace(failure, reason="the trainer ended, and nobody saw its exit code")
 
 
 def _names_in(directory: Path) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 from launcher.record.manifest import MANIFEST, Manifest, ManifestError, read_manifest
 from launcher.run.artifacts import find_artifacts
-from launcher.run.failure import explain, read_end
+from launcher.run.failure import Failure, explain, read_end, recorded_options
 from launcher.run.find import FoundRun, removed_runs
 from launcher.run.outcome import Outcome, kl_exit_code
 from launcher.run.result import RunResult
@@ -40,7 +41,6 @@ def result_afterwards(run: FoundRun, manifest: Manifest, outcome: Outcome) -> Ru
     """The result of a run whose last attempt has ended."""
     last = manifest.attempts[-1]
     code = 0 if last.exit_code is None else last.exit_code
-    failed = outcome is Outcome.FAILED
     return RunResult(
         name=run.name,
         directory=None if run.removed else run.directory,
@@ -50,10 +50,19 @@ def result_afterwards(run: FoundRun, manifest: Manifest, outcome: Outcome) -> Ru
         last_loss=last.last_loss,
         artifacts=() if run.removed else find_artifacts(run.directory, manifest.final),
         seconds=_seconds(last.started, last.ended),
-        failure=explain(code, read_end(run.directory / log_name(manifest))) if failed else None,
+        failure=failure_of(run, manifest) if outcome is Outcome.FAILED else None,
         removed_to=run.directory if run.removed else None,
         log=log_name(manifest),
     )
+
+
+def failure_of(run: FoundRun, manifest: Manifest) -> Failure:
+    """Why the last attempt of a run failed, by its log and the options of the run."""
+    code = manifest.attempts[-1].exit_code
+    end, options = read_end(run.directory / log_name(manifest)), recorded_options(manifest)
+    if code is not None:
+        return explain(code, end, options)
+    return replace(explain(1, end, options), reason="the trainer ended, and nobody saw its exit code")
 
 
 def _seconds(started: str, ended: str | None) -> float:

@@ -31,7 +31,8 @@ def find_run(target: str, roots: Sequence[Path]) -> FoundRun:
     if "/" in target or target in (".", ".."):
         folder = Path(os.path.abspath(os.path.expanduser(target)))  # noqa: PTH100, PTH111 - by its text alone
         if (folder / MANIFEST).is_file():
-            return FoundRun(folder.name, folder)
+            name = run_of_record(folder) if folder.parent == removed_folder() else None
+            return FoundRun(name or folder.name, folder, removed=name is not None)
         message = f"{target} is not a run: it has no {MANIFEST}."
         raise KlError(message, code=ExitCode.USAGE, hint="kl ls lists the runs.")
     for root in roots:

@@ -44,6 +44,8 @@ def test_a_removed_run_is_found_by_its_name(tmp_path: Path) -> None:
     found = find_run("fox-v1s10", [])
     assert found.removed and found.directory == second != first
     assert [run.directory for run in removed_runs()] == [second, first]
+    by_folder = find_run(str(first), [])
+    assert by_folder.removed and by_folder.name == "fox-v1s10"
 
 
 def test_the_nearest_name_is_said(tmp_path: Path) -> None:
