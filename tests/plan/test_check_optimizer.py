@@ -52,6 +52,8 @@ def get_optimizer(args, params):
     elif optimizer_type == "Adafactor".lower():
         if "relative_step" not in optimizer_kwargs:
             optimizer_kwargs["relative_step"] = True
+        if not optimizer_kwargs["relative_step"] and optimizer_kwargs.get("warmup_init", False):
+            optimizer_kwargs["relative_step"] = True
         if optimizer_kwargs["relative_step"]:
             args.learning_rate = None
             lr = None
@@ -84,7 +86,11 @@ class AdamW(Optimizer):
 class LBFGS(Optimizer):
     def __init__(self, params, lr=1): ...
     @torch.no_grad()
-    def step(self, closure): ...
+    def step(self, closure): return closure()
+
+class LooksFirst(Optimizer):
+    def __init__(self, params, lr=1): ...
+    def step(self, closure): return closure() if closure is not None else None
 """
 ONE_RATE = """
 class {name}:
@@ -94,14 +100,14 @@ class {name}:
 """
 PACKAGES = {
     "torch/__init__.py": "",
-    "torch/optim/__init__.py": "from .adam import AdamW, LBFGS\n",
+    "torch/optim/__init__.py": "from .adam import AdamW, LBFGS, LooksFirst\n",
     "torch/optim/adam.py": ADAM,
     "prodigyopt/__init__.py": ONE_RATE.format(name="Prodigy"),
     "dadaptation/__init__.py": ONE_RATE.format(name="DAdaptAdam")
     + "\nclass DAdaptAdan:\n    def __init__(self, params, lr=1.0): ...\n",
     "transformers/__init__.py": "",
     "transformers/optimization.py": (
-        "class Adafactor:\n    def __init__(self, params, lr=None, relative_step=True): ...\n"
+        "class Adafactor:\n    def __init__(self, params, lr=None, relative_step=True, warmup_init=False): ...\n"
         "    def step(self, closure=None): ...\n"
     ),
     "swallows/__init__.py": "class Any:\n    def __init__(self, params, lr, **kwargs): ...\n",
@@ -117,9 +123,8 @@ LORA = "def prepare_optimizer_params(): ...\nloraplus_lr_ratio = None\n"
 
 def made(folder: Path, text: str, **changed: Any) -> Candidate:
     sources = {"library/train_util.py": TRAIN_UTIL, "networks/lora.py": LORA}
-    return candidate_of(
-        folder, f'network_module = "networks.lora"\n{text}', *OPTIONS, sources=sources, packages=PACKAGES, **changed
-    )
+    whole = f'network_module = "networks.lora"\n{text}'
+    return candidate_of(folder, whole, *OPTIONS, sources=sources, **{"packages": PACKAGES, **changed})
 
 
 def said(folder: Path, text: str, **changed: Any) -> list[Finding]:
@@ -172,6 +177,16 @@ def test_an_optimizer_that_cannot_be_made(tmp_path: Path, text: str, code: str, 
     assert (finding.where or "").endswith("fox.toml:2")
 
 
+def test_a_wrong_name_is_not_looked_for_in_a_package_that_is_missing(tmp_path: Path) -> None:
+    (finding,) = said(tmp_path, 'optimizer_type = "DAdaptAdamm"', packages={"torch/__init__.py": ""})
+    assert (finding.code, finding.hint) == ("optimizer-refused", "Did you mean DAdaptAdam?")
+
+
+def test_an_optimizer_that_can_do_without_a_closure(tmp_path: Path) -> None:
+    assert only(tmp_path, 'optimizer_type = "LBFGS"').severity is Severity.ERROR
+    assert said(tmp_path, 'optimizer_type = "LooksFirst"') == []
+
+
 def test_options_that_do_not_go_together(tmp_path: Path) -> None:
     findings = said(tmp_path, 'optimizer_type = "AdamW"\nuse_8bit_adam = true')
     assert codes(findings) == ["optimizer-refused"]
@@ -211,7 +226,12 @@ def test_a_key_that_is_taken_and_never_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "rates", ["learning_rate = 1.0\ntext_encoder_lr = 0.5", "unet_lr = 1.0\ntext_encoder_lr = [2.0]"]
+    "rates",
+    [
+        "learning_rate = 1.0\ntext_encoder_lr = 0.5",
+        "unet_lr = 1.0\ntext_encoder_lr = [2.0]",
+        "learning_rate = 1.0\ntext_encoder_lr = 5e-5",  # far from 1 as well: told once
+    ],
 )
 @pytest.mark.parametrize("name", ["prodigyopt.Prodigy", "DAdaptAdam"])
 def test_different_rates_for_an_optimizer_that_takes_one(tmp_path: Path, name: str, rates: str) -> None:
@@ -253,6 +273,13 @@ def test_a_rate_left_at_its_default_is_far_from_one_too(tmp_path: Path) -> None:
 def test_rates_that_adafactor_ignores(tmp_path: Path) -> None:
     findings = said(tmp_path, 'optimizer_type = "Adafactor"\nlearning_rate = 1e-4\nunet_lr = 1e-3')
     assert codes(findings) == ["rate-without-effect", "rate-without-effect"]
+
+
+def test_a_warm_up_of_adafactor_turns_relative_steps_on_again(tmp_path: Path) -> None:
+    text = 'optimizer_type = "Adafactor"\nlearning_rate = 1e-4\n[optimizer_args]\nrelative_step = false\n'
+    finding = only(tmp_path, f"{text}warmup_init = true")
+    assert finding.code == "rate-without-effect"
+    assert finding.hint == "warmup_init turns relative_step on: leave it out to train with this rate."
 
 
 def test_adafactor_and_the_trainers_clipping(tmp_path: Path) -> None:

@@ -196,6 +196,12 @@ def test_a_scheduler_that_cannot_be_made(tmp_path: Path, text: str, code: str, h
     assert (finding.where or "").endswith("fox.toml:1")
 
 
+def test_an_argument_that_cannot_be_read_is_not_missing_too(tmp_path: Path) -> None:
+    (finding,) = said(tmp_path, 'lr_scheduler_type = "Annealing"\n[lr_scheduler_args]\nT_max = "1:10,0.1:20"')
+    assert finding.code == "scheduler-args-value"
+    assert finding.hint == "A text needs quotes of its own: \"'1:10,0.1:20'\"."
+
+
 @pytest.mark.parametrize(
     ("text", "hint"),
     [

@@ -18,6 +18,7 @@ from launcher.trainer.optimizers import refused_by_constructor
 from launcher.trainer.signatures import Signature, signature_of
 
 _BY_RATE = "lr"
+_RULES = set("0123456789.,:")  # of a piecewise schedule, as 1:10,0.1:20,0.01
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Codes:
 def check_arguments(candidate: Candidate, made: Made, walk: Walk, codes: Codes, place: str | None) -> Iterator[Finding]:
     """Items that cannot be read, are not taken, or are refused by the thing that is made."""
     items = candidate.items(codes.option)
-    bad = set()
+    bad: set[str] = set()
     for refusal in walk.refusals:
         item = _item_of(refusal, items)
         if item:
@@ -50,7 +51,7 @@ def check_arguments(candidate: Candidate, made: Made, walk: Walk, codes: Codes, 
         if finding:
             bad.add(key)
             yield finding
-    yield from _left_out(codes, made, signature, place)
+    yield from _left_out(codes, made, signature, place, bad)
     if bad:
         return
     refused = refused_by_constructor(candidate.packages, made)
@@ -84,7 +85,8 @@ def _literal_hint(item: Item, refusal: Refusal) -> str | None:
     if plain:
         in_spec = f" ({word.lower()} in TOML, without quotes)" if plain != "None" else ""
         return f"Write {plain}{in_spec}."
-    if word.isidentifier() and "to float" not in (refusal.message or ""):
+    rules = ":" in word and set(word) <= _RULES
+    if (word.isidentifier() or rules) and "to float" not in (refusal.message or ""):
         return f"A text needs quotes of its own: \"'{word}'\"."
     return None
 
@@ -108,9 +110,10 @@ def _wrong_key(codes: Codes, made: Made, signature: Signature, item: Item) -> Fi
     return codes.key.at(str(item.origin), f"{codes.option}: {item.key} is unknown: {_name(made)} {said}.", hint)
 
 
-def _left_out(codes: Codes, made: Made, signature: Signature, place: str | None) -> Iterator[Finding]:
+def _left_out(codes: Codes, made: Made, signature: Signature, place: str | None, bad: set[str]) -> Iterator[Finding]:
+    """Arguments that must be given; `bad` are keys that are, with a value that has its own finding."""
     positional = [each.name for each in signature.parameters if each.by_position][: len(made.positional)]
-    given = {*positional, *made.given}
+    given = {*positional, *made.given, *bad}
     missing = [each.name for each in signature.parameters if each.default is None and each.name not in given]
     if missing and not signature.open:
         message = f"{_name(made)} needs {' and '.join(missing)}, which nothing gives."

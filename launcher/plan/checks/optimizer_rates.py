@@ -25,12 +25,14 @@ _TRAINS_BOTH = ("train_network.py", "sdxl_train_network.py")
 def check_rates(candidate: Candidate, reading: OptimizerReading, found: Definition) -> Iterator[Finding]:
     """Rates that the optimizer refuses, ignores or was not made for."""
     finds_its_own = "prodigy" in found.name.lower() or found.name.lower().startswith("dadapt")
+    different: list[Finding] = []
     if _ONE_RATE in found.text:
-        yield from _different(candidate, found.name)
+        different = list(_different(candidate, found.name))
+        yield from different
         yield from _lora_plus(candidate, found.name)
     elif finds_its_own and found.name.lower().startswith("dadapt") and candidate.says(_FIRST_ONLY):
         yield from _first_only(candidate, found.name)
-    if finds_its_own:
+    if finds_its_own and not different:
         yield from _far_from_one(candidate, found.name)
     if found.name == "Adafactor":
         yield from _adafactor(candidate, reading)
@@ -134,12 +136,19 @@ def _far_from_one(candidate: Candidate, name: str) -> Iterator[Finding]:
         yield codes.RATE_FAR_FROM_ONE.at(candidate.where(option) or _place(candidate), message, f"Set {option} = 1.0.")
 
 
+def _given(candidate: Candidate, key: str) -> str | None:
+    item = candidate.items("optimizer_args").get(key)
+    return item.text if item else None
+
+
 def _adafactor(candidate: Candidate, reading: OptimizerReading) -> Iterator[Finding]:
     if reading.options.changed.get("learning_rate", "") is None:
         for option in _RATES:
             if candidate.where(option) and (option == "learning_rate" or candidate.has("unet_lr")):
                 message = f"{option} has no effect: Adafactor with relative_step takes its rates from the step count."
                 hint = "Set relative_step = false in optimizer_args to train with this rate."
+                if _given(candidate, "relative_step") == "False" and _given(candidate, "warmup_init") == "True":
+                    hint = "warmup_init turns relative_step on: leave it out to train with this rate."
                 yield codes.RATE_WITHOUT_EFFECT.at(candidate.where(option), message, hint)
         return
     norm = candidate.value("max_grad_norm")
