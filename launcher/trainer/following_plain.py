@@ -33,6 +33,8 @@ def truth(value: Any) -> bool | None:
     """Whether a value counts as true; None where that cannot be told."""
     if isinstance(value, (Made, Member, Local)) or value is UNKNOWN:
         return None if value is UNKNOWN or isinstance(value, Made) else True
+    if isinstance(value, list) and value and all(each is UNKNOWN for each in value):
+        return None  # what is appended in doubt may not be there
     return None if isinstance(value, (Named, Options)) else bool(value)
 
 

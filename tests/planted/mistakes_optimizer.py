@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mistake import BY_EDIT, WARNING, Planted, add, put
+from mistake import BY_EDIT, ERROR, WARNING, Planted, add, put
 
 _LORA = "sd15-lora"
 _PRODIGY = "sd15-prodigy"
@@ -35,7 +35,7 @@ MISTAKES = (
     _type("dotted-class", "pytorch_optimizer.CAMEE", "optimizer-class-missing", "CAMEE", "CAME"),
     _type("dotted-package", "came_pytorch.CAME", "optimizer-package-missing", "came_pytorch"),
     _type("dadaptation-missing", "DAdaptAdam", "optimizer-package-missing", "dadaptation"),
-    Planted("needs-closure", "sd15-constant", put('"AdamW"', '"LBFGS"'), "optimizer-needs-closure", WARNING, "LBFGS"),
+    Planted("needs-closure", "sd15-constant", put('"AdamW"', '"LBFGS"'), "optimizer-needs-closure", ERROR, "LBFGS"),
     _item("weight-decy", "weight_decay", "weight_decy", "optimizer-args-key", "weight_decy", "weight_decay"),
     _item("decouple", "weight_decay = 0.1", "decouple = true", "optimizer-args-key", "decouple"),
     _item("d-coeff", "d_coef", "d_coeff", "optimizer-args-key", "d_coeff", "d_coef", base=_PRODIGY),

@@ -55,6 +55,11 @@ def test_nothing_behind_an_unknown_condition_is_believed() -> None:
     assert result.returned == Made(Named("torch.Thing"), (UNKNOWN, UNKNOWN))
 
 
+def test_a_list_that_is_filled_in_doubt_may_be_empty() -> None:
+    body = "bad = []\nfor each in x:\n    if each.odd:\n        bad.append(each)\nif bad:\n    raise ValueError('no')"
+    assert walk(body).refusals == []
+
+
 def test_a_return_behind_an_unknown_condition_leaves_the_rest_in_doubt() -> None:
     result = walk("if x:\n    return 1\nraise ValueError('sure?')")
     assert (result.refusals, result.finished) == ([], False)

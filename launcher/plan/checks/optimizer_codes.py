@@ -54,9 +54,9 @@ DOUBTFUL_VALUE = Code(
     "the optimizer's package, __init__",
 )  # fmt: skip
 NEEDS_CLOSURE = Code(
-    "optimizer-needs-closure", Severity.WARNING,
-    "The trainer calls the optimizer's step without a closure, which this optimizer asks for.",
-    "the optimizer's package, step",
+    "optimizer-needs-closure", Severity.ERROR,
+    "The trainer calls the optimizer's step without a closure: one that calls it fails in the first step.",
+    "train_network.py, train; accelerate/optimizer.py, AcceleratedOptimizer.step; the optimizer's package, step",
 )  # fmt: skip
 DIFFERENT_RATES = Code(
     "different-rates", Severity.ERROR,
