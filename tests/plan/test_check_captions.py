@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,11 @@ def test_the_wrong_caption_extension(tmp_path: Path) -> None:
     assert "30 of 30 pictures" in found.message
     assert "30 a .txt file" in found.message
     assert found.hint == 'Set caption_extension = ".txt".'
-    # With class tokens somebody may have meant to leave the files alone.
-    (found,) = _of(tmp_path, dataset(subset(image_dir, caption_extension=".caption", class_tokens="fox")))
+    # With class tokens somebody may have meant to leave the files alone; not with a folder's name, as in 10_fox.
+    tokens = subset(image_dir, caption_extension=".caption", class_tokens="fox")
+    (found,) = _of(tmp_path, dataset(tokens))
+    assert (found.code, found.severity) == ("caption-extension", Severity.ERROR)
+    (found,) = _of(tmp_path, dataset(replace(tokens, places={"class_tokens": "data.toml:5"})))
     assert (found.code, found.severity) == ("caption-extension", Severity.WARNING)
     assert _of(tmp_path, dataset(subset(image_dir, caption_extension="txt"))) == []
 
@@ -93,6 +97,14 @@ def test_mixed_caption_extensions(tmp_path: Path) -> None:
     (found,) = _of(tmp_path, dataset(subset(image_dir)))
     assert "2 of 4" in found.message
     assert "one extension" in (found.hint or "")
+
+
+def test_some_captions_of_another_extension(tmp_path: Path) -> None:
+    image_dir = fox(tmp_path / "img", 2)
+    write(tmp_path / "img", {"a.png": png(), "a.caption": "fox"})
+    (found,) = _of(tmp_path, dataset(subset(image_dir, caption_extension=".txt")))
+    assert (found.code, found.severity) == ("caption-extension", Severity.ERROR)
+    assert (found.hint or "").startswith("Rename them to .txt")
 
 
 def test_captions_named_after_the_whole_picture(tmp_path: Path) -> None:

@@ -41,6 +41,11 @@ NETWORK = (
         {"train_network.py": function("train", "d = args.network_dropout")},
         ("network_dropout = 0\n", "network_dropout = 0.5\n"),
     ),
+    Case(
+        "rates-all-zero", "learning_rate = 0\n", TRAINED,
+        ("learning_rate = 0\nunet_lr = 1e-4\n", "unet_lr = 0\n", "learning_rate = 1e-4\n", "text_encoder_lr = 0\n"),
+    ),
+    Case("rates-all-zero", "learning_rate = 1e-4\nunet_lr = 0\ntext_encoder_lr = [0, 0]\n", TRAINED),
     Case("trains-nothing", f"{UNET}{TEXT}", TRAINED, (UNET, TEXT)),
     Case(
         "text-lr-unused", f"{UNET}text_encoder_lr = 5e-5\n", TRAINED,
@@ -131,6 +136,13 @@ def test_torch_refuses_a_dropout_that_is_no_probability(
     case = Case("network-dropout-share", f"network_dropout = {share}\n", sources, ())
     (finding,) = findings(tmp_path, network.RULES, case, case.speaks)
     assert (finding.code, finding.severity) == ("network-dropout-share", severity)
+
+
+@pytest.mark.parametrize(("lora", "severity"), [("NO LR skipping", Severity.ERROR), ("", Severity.WARNING)])
+def test_a_network_that_skips_what_has_no_rate_leaves_nothing(tmp_path: Path, lora: str, severity: Severity) -> None:
+    case = Case("rates-all-zero", "learning_rate = 0\n", {**TRAINED, "networks/lora.py": f'{LORA}SAID = "{lora}"\n'})
+    (finding,) = findings(tmp_path, network.RULES, case, case.speaks)
+    assert (finding.code, finding.severity) == ("rates-all-zero", severity)
 
 
 def test_modules_that_import_each_other_are_followed_once(tmp_path: Path) -> None:

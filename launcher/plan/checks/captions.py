@@ -93,7 +93,12 @@ def _missing(subset: SubsetSurvey) -> Iterator[Finding]:
             f"{counted}; they would be {words}."
         )
         where = place_of(subset, "caption_extension")
-        yield codes.EXTENSION.at(where, message, _hint(other, extension), severity=Severity.WARNING if tokens else None)
+        hint = _hint(other, extension, mixed=len(without) < len(subset.trained))
+        # Class tokens that somebody wrote may be all that is meant; a folder's name is always one.
+        places = subset.blueprint.places
+        written = places.get("class_tokens") not in (None, places.get("image_dir"))
+        severity = Severity.WARNING if tokens and written else None
+        yield codes.EXTENSION.at(where, message, hint, severity=severity)
     rest = [picture for picture in without if not _other_text(subset, picture)]
     # Class tokens for every picture are a way to train; for some of them they stand in for a file that is missing.
     if rest and not (tokens and len(without) == len(subset.trained)):
@@ -103,12 +108,14 @@ def _missing(subset: SubsetSurvey) -> Iterator[Finding]:
         yield _about(codes.MISSING, subset, rest, f"without a {named} file", hint)
 
 
-def _hint(other: Counter[str], extension: str) -> str:
+def _hint(other: Counter[str], extension: str, *, mixed: bool) -> str:
     ending = other.most_common(1)[0][0]
     if ending.count(".") > 1:
         return f"Name them after the picture without its extension, as fox{extension or '.txt'}."
     if len(other) > 1:
         return f"Give all caption files one extension, and set caption_extension to it, as {ending!r}."
+    if mixed:
+        return f"Rename them to {extension}: a subset has captions of one extension."
     return f'Set caption_extension = "{ending}".'
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from launcher.base.findings import Severity
 from launcher.plan.checks.candidate import Candidate
+from launcher.plan.checks.optimizer_rates import trained_rates
 from launcher.plan.checks.rules.facts import are, is_on, listed, those_set
 from launcher.plan.checks.rules.rule import Rule, Said, rule
 from launcher.trainer.source_text import Evidence
@@ -36,6 +37,30 @@ def trains_nothing(candidate: Candidate) -> Said | None:
     if not candidate.value(_UNET_ONLY) or not candidate.value(_TEXT_ONLY):
         return None
     return Said(f"{_UNET_ONLY} and {_TEXT_ONLY} are both set: nothing is trained.", "Keep one of them.")
+
+
+@rule(
+    "rates-all-zero", Severity.ERROR,
+    "Parts with a learning rate of 0 are left out, and the optimizer fails on an empty list, or nothing is learned.",
+    "networks/lora.py, prepare_optimizer_params",
+    _APPLIED,
+    options=("learning_rate", "unet_lr", "text_encoder_lr"),
+)  # fmt: skip
+def rates_all_zero(candidate: Candidate) -> Said | None:
+    """No learning rate other than 0 for anything that is trained."""
+    zero = [name for name in ("learning_rate", "unet_lr", "text_encoder_lr") if _is_zero(candidate, name)]
+    both = candidate.value(_UNET_ONLY) and candidate.value(_TEXT_ONLY)
+    if not zero or both or trained_rates(candidate):
+        return None
+    found = candidate.packages.find(str(candidate.value("network_module") or ""))
+    skips = found is not None and found.file is not None and "NO LR skipping" in _read(found.root / found.file)
+    message = f"{listed(zero)} {are(zero)} 0, so nothing is trained."
+    return Said(message, "Give a rate, such as 1e-4.", zero[0], None if skips else Severity.WARNING)
+
+
+def _is_zero(candidate: Candidate, option: str) -> bool:
+    rates = _as_list(candidate.value(option)) if candidate.chosen(option) else []
+    return bool(rates) and all(isinstance(rate, (int, float)) and rate == 0 for rate in rates)
 
 
 @rule(
@@ -205,6 +230,7 @@ def _drops_out(candidate: Candidate) -> bool:
 
 RULES: tuple[Rule, ...] = (
     trains_nothing,
+    rates_all_zero,
     text_lr_unused,
     unet_lr_unused,
     text_lr_count,
