@@ -22,6 +22,7 @@ from launcher.plan.checks.prompts import check_prompts
 from launcher.plan.checks.resources import check_resources
 from launcher.plan.checks.rules.every import RULES
 from launcher.plan.checks.rules.rule import apply_rules
+from launcher.plan.checks.said_better import each_said_once
 from launcher.plan.checks.scheduler import check_scheduler
 from launcher.plan.checks.script_family import family_of
 from launcher.plan.plan import Plan
@@ -68,7 +69,7 @@ def _examine(candidate: Candidate, plan: Plan, progress: Progress | None) -> Exa
         found += [*check_pictures(candidate, survey), *check_captions(candidate, survey)]
     steps = plan.steps or (length.steps if length else None)
     found += _of_options(candidate, steps)
-    return Examined(candidate, tuple(found), survey, length)
+    return Examined(candidate, each_said_once(found), survey, length)
 
 
 def _of_options(candidate: Candidate, steps: int | None) -> Iterator[Finding]:

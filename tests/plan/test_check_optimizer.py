@@ -76,6 +76,8 @@ def get_optimizer(args, params):
 ADAM = """
 class AdamW(Optimizer):
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), weight_decay=1e-2, amsgrad=False):
+        if not 0.0 <= lr:
+            raise ValueError(f"Invalid learning rate: {lr}")
         if not 0.0 <= weight_decay:
             raise ValueError(f"Invalid weight_decay value: {weight_decay}")
         if not 0.0 <= betas[0] < 1.0:
@@ -213,6 +215,17 @@ def test_arguments_that_the_optimizer_does_not_take(tmp_path: Path, item: str, c
     assert finding.code == code
     assert (finding.where or "").endswith("fox.toml:4")
     assert (hint or "") in (finding.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("item", "line"), [("betas = [9, 0.9]", "fox.toml:4"), ("betas = 0.9", "fox.toml:4"), ("lr = 0", "fox.toml:3")]
+)
+def test_what_is_refused_is_pointed_at(tmp_path: Path, item: str, line: str) -> None:
+    rest = f"[optimizer_args]\n{item}\namsgrad = true" if item != "lr = 0" else "learning_rate = -1e-4"
+    finding = only(tmp_path, f'optimizer_type = "AdamW"\n{rest}')
+    assert finding.code == "optimizer-args-refused"
+    assert str(finding.where).endswith(line)
+    assert finding.hint == ("Write 0.0001." if item == "lr = 0" else None)
 
 
 def test_every_item_that_cannot_be_read_is_named(tmp_path: Path) -> None:

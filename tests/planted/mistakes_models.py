@@ -27,6 +27,7 @@ MISTAKES = (
     _base("sd3-for-flux", "sd3.safetensors", "base-model-family", "SD 3", "sd3_train_network.py", base="flux-lora"),
     _base("sdxl-for-sd3", "sdxl.safetensors", "base-model-family", "SDXL", "sdxl_train_network.py", base="sd3-lora"),
     _base("sd1-for-flux", "sd1.safetensors", "base-model-family", "SD 1", "train_network.py", base="flux-lora"),
+    _base("sd1-folder-for-flux", "diffusers-sd1", "base-model-family", "SD 1", "train_network.py", base="flux-lora"),
     _base("sdxl-folder-for-sd1", "diffusers-sdxl", "base-model-family", "SDXL", "sdxl_train_network.py"),
     _base("sd2-without-v2", "sd2.safetensors", "base-model-v2", "SD 2", "v2 = true"),
     Planted(

@@ -59,8 +59,16 @@ MISTAKES = (
     ),
     _item("decay-as-word", "weight_decay = 0.1", 'weight_decay = "high"', "optimizer-args-value", "weight_decay"),
     _item("decay-negative", "weight_decay = 0.1", "weight_decay = -0.1", "optimizer-args-refused", "weight_decay"),
-    _item("beta-above-one", "betas = [0.9, 0.99]", "betas = [0.9, 99]", "optimizer-args-refused", "99", at="AdamW"),
-    _item("one-beta", "betas = [0.9, 0.99]", 'betas = "0.9"', "optimizer-args-refused", "subscript", at="AdamW"),
+    _item("beta-above-one", "betas = [0.9, 0.99]", "betas = [0.9, 99]", "optimizer-args-refused", "99"),
+    _item("one-beta", "betas = [0.9, 0.99]", 'betas = "0.9"', "optimizer-args-refused", "subscript"),
+    Planted(
+        "rate-negative",
+        "sd15-constant",
+        put("learning_rate = 0.0001", "learning_rate = -0.0001"),
+        "optimizer-args-refused",
+        message="learning_rate = -0.0001",
+        hint="0.0001",
+    ),
     _item("betas-open", "betas = [0.9, 0.99]", 'betas = "(0.9, 0.99"', "optimizer-args-value", "betas"),
     Planted(
         "item-without-sign",
@@ -102,6 +110,13 @@ MISTAKES = (
         "scheduler-args-key",
         "eta_mni",
         "eta_min",
+    ),
+    _schedule(
+        "args-misspelt",
+        'lr_scheduler_type = "CosineAnnealingLR"\nlr_scheduler_args = ["T_maxx=2000"]',
+        "scheduler-args-key",
+        "T_maxx",
+        "T_max",
     ),
     _schedule("args-missing", 'lr_scheduler_type = "CosineAnnealingLR"', "scheduler-args-missing", "T_max"),
     Planted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from launcher.base.dataclass import dataclass
@@ -103,17 +104,23 @@ def _wrong_key(codes: Codes, made: Made, signature: Signature, item: Item) -> Fi
         return _twice(codes, made, item)
     if signature.get(item.key) or signature.open:
         return None
-    free = [name for name in signature.keywords if name not in taken and name != _BY_RATE]
+    free = _free(signature, taken)
     close = nearest(item.key, free)
     hint = f"Did you mean {close}?" if close else f"It takes {', '.join(free)}." if free else f"Remove {item.key}."
     said = "takes it and never reads it" if signature.swallows else "does not take it"
     return codes.key.at(str(item.origin), f"{codes.option}: {item.key} is unknown: {_name(made)} {said}.", hint)
 
 
+def _free(signature: Signature, taken: list[str]) -> list[str]:
+    """The names that an item may have."""
+    return [name for name in signature.keywords if name not in taken and name != _BY_RATE]
+
+
 def _left_out(codes: Codes, made: Made, signature: Signature, place: str | None, bad: set[str]) -> Iterator[Finding]:
-    """Arguments that must be given; `bad` are keys that are, with a value that has its own finding."""
+    """Arguments that must be given; `bad` are keys that have a finding of their own: for the value, or misspelt."""
     positional = [each.name for each in signature.parameters if each.by_position][: len(made.positional)]
-    given = {*positional, *made.given, *bad}
+    meant = {nearest(key, _free(signature, positional)) for key in bad if not signature.get(key)}
+    given = {*positional, *made.given, *bad, *meant}
     missing = [each.name for each in signature.parameters if each.default is None and each.name not in given]
     if missing and not signature.open:
         message = f"{_name(made)} needs {' and '.join(missing)}, which nothing gives."
@@ -121,15 +128,23 @@ def _left_out(codes: Codes, made: Made, signature: Signature, place: str | None,
 
 
 def _by_constructor(candidate: Candidate, codes: Codes, made: Made, refused: Refusal, place: str | None) -> Finding:
-    items = candidate.items(codes.option)
-    said = in_words(refused)
-    named = [item for key, item in items.items() if key.replace("_", " ") in said.replace("_", " ").lower()]
-    item = named[0] if named else next(iter(items.values()), None) if len(items) == 1 else None
-    if item is None and ("learning rate" in said.lower() or "`lr" in said or "lr:" in said):
-        place = candidate.where("learning_rate") or place
-    where = str(item.origin) if item else place
-    shown = f" {item.key}={item.text}" if item else " these values"
-    return codes.refused.at(where, f"{_name(made)} refuses{shown}: {said}.")
+    items, rate = candidate.items(codes.option), candidate.chosen("learning_rate")
+    said, shown, hint = in_words(refused).rstrip("!"), " what it is given", None
+    # The one without which it would not raise that.
+    keys = (key for key in (*items, _BY_RATE) if key in made.given)
+    key = next((key for key in keys if _refused_without(candidate, made, key) != refused), None)
+    if key is not None and key in items:
+        shown, place = f" {key}={items[key].text}", str(items[key].origin)
+    elif key and rate:
+        shown, place = f" learning_rate = {rate.setting.value}", str(rate.setting.origin)
+        value = made.given[_BY_RATE]
+        hint = f"Write {-value:g}." if isinstance(value, (int, float)) and value < 0 else None
+    return codes.refused.at(place, f"{_name(made)} refuses{shown}: {said}.", hint)
+
+
+def _refused_without(candidate: Candidate, made: Made, key: str) -> Refusal | None:
+    keywords = tuple((name, value) for name, value in made.keywords if name != key)
+    return refused_by_constructor(candidate.packages, replace(made, keywords=keywords))
 
 
 def _doubtful(codes: Codes, made: Made, signature: Signature, key: str, item: Item) -> Iterator[Finding]:
