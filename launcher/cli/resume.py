@@ -73,7 +73,7 @@ def _resumption(name: str, steps: int | None, allow: list[str], *, as_recorded: 
     """What is to be resumed, checked. Raises KlError with the reason why it cannot be."""
     from launcher.base.errors import ExitCode, KlError
     from launcher.plan.resume import differences, resume_scripts, spreads_over_steps
-    from launcher.run.changes import changes_since
+    from launcher.run.changes import change_of_epoch, changes_since
     from launcher.run.recorded import recorded_plan
     from launcher.run.resume import Resumption, choose
 
@@ -92,7 +92,8 @@ def _resumption(name: str, steps: int | None, allow: list[str], *, as_recorded: 
             message = f"The spec of {plan.name} says otherwise than the run was launched with: {'; '.join(different)}."
             hint = f"kl resume {name} --as-recorded goes on as it began; another version of the run trains what the spec says."  # noqa: E501
             raise KlError(message, code=ExitCode.SPEC_REFUSED, where=str(plan.spec), hint=hint)
-        changes += [*different, *_of_the_data(run.directory, examined), *_new_findings(manifest, now)]
+        batches = examined.length.batches if examined.length else None
+        changes += [*different, *change_of_epoch(run.directory, batches), *_new_findings(manifest, now)]
         plan = replace(plan, stop_on_nan=now.stop_on_nan, auto_resume=now.auto_resume, save_bytes=now.save_bytes)
     else:
         notes = (*notes, f"{plan.spec} is not there: nothing was checked, and [run] has no settings")
@@ -147,16 +148,6 @@ def _request(plan: Plan, manifest: Manifest, allow: list[str]) -> Request:
         plan.name,
         tuple(allowed),
     )
-
-
-def _of_the_data(directory: Path, examined: Examined) -> list[str]:
-    from launcher.run.changes import batches_at_launch
-
-    before = batches_at_launch(directory)
-    now = examined.length.batches if examined.length else None
-    if before is None or now is None or before == now:
-        return []
-    return [f"an epoch has {now} batches now, {before} then: pictures, repeats or their sizes were changed"]
 
 
 def _new_findings(manifest: Manifest, now: Plan) -> list[str]:

@@ -28,14 +28,11 @@ def changes_since(directory: Path, manifest: Manifest) -> Iterator[str]:
             yield from _file(directory, record)
 
 
-def batches_at_launch(directory: Path) -> int | None:
-    """How many batches an epoch had, by the log of the first attempt; None when it does not say."""
-    try:
-        with (directory / LOG).open("rb") as log:
-            found = _BATCHES.search(log.read(_LOG_START).decode("utf-8", "replace"))
-    except OSError:
-        return None
-    return int(found[1][:9]) if found else None
+def change_of_epoch(directory: Path, batches: int | None) -> Iterator[str]:
+    """What is to be said when an epoch has other than its batches at the launch; None where that is not known."""
+    before = _batches_at_launch(directory)
+    if None not in (before, batches) and before != batches:
+        yield f"an epoch has {batches} batches now, {before} then: pictures, repeats or their sizes were changed"
 
 
 def _code(manifest: Manifest) -> Iterator[str]:
@@ -64,8 +61,20 @@ def _file(directory: Path, record: FileRecord) -> Iterator[str]:
     source = _hash(Path(record.source))
     if source is None:
         yield f"{record.source} is gone; the run has its copy {record.name}"
+    elif source != record.sha256 and record.name.startswith(("spec.", "template-")):
+        yield f"the text of {record.source} was changed"
     elif source != record.sha256:
         yield f"{record.source} was changed; the run goes on with its copy {record.name}"
+
+
+def _batches_at_launch(directory: Path) -> int | None:
+    """How many batches an epoch had, by the log of the first attempt."""
+    try:
+        with (directory / LOG).open("rb") as log:
+            found = _BATCHES.search(log.read(_LOG_START).decode("utf-8", "replace"))
+    except OSError:
+        return None
+    return int(found[1][:9]) if found else None
 
 
 def _hash(path: Path) -> str | None:

@@ -59,7 +59,7 @@ class Loop:
 
     def run(self, loader: Any, epochs: int, start: Start, bar: tqdm[Any]) -> None:
         args, accelerator = self.args, self.accelerator
-        logger.info(f"train {args.max_train_steps} steps, {epochs} epochs of {len(loader)} batches")
+        logger.info(f"train {args.max_train_steps} steps, {epochs} epochs; num batches per epoch: {len(loader)}")
         self.step = start.step
         to_skip = start.batches_to_skip
         for epoch in range(start.epochs_to_skip, epochs):
