@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from launcher.base.errors import ExitCode, KlError
 from launcher.base.files import sha1_of, sha256_of, write_whole
 from launcher.plan.plan import Plan, PlannedFile
 from launcher.plan.resume import From, resumed
-from launcher.record.manifest import Attempt, FileRecord, Manifest, ManifestError, read_manifest
+from launcher.record.manifest import Attempt, FileRecord, Manifest, ManifestError, read_manifest, write_manifest
 from launcher.run.directory import LOG, held, unavailable
 from launcher.run.launch import follow_attempt, launch, start_attempt
 from launcher.run.outcome import Outcome
@@ -81,12 +81,12 @@ def resume(resumption: Resumption, screen: Screen, started: Started | None = Non
     with signals_taken() as asked:
         try:
             with _held(directory) as mine:
-                manifest = _still_ended(directory, mine)
-                moved = _set_aside(resumption, manifest)
+                recorded = _still_ended(directory, mine)
+                moved = _set_aside(resumption, recorded)
                 try:
                     start = replace(resumption.start, state=moved.get(resumption.start.state, resumption.start.state))
                     plan = resumed(resumption.plan, start)
-                    manifest = replace(_with_files(manifest, plan), steps=plan.steps)
+                    manifest = replace(_with_files(recorded, plan), steps=plan.steps)
                     attempt = Attempt(
                         argv=plan.argv, resumed_from=start.state.name, first_step=start.step, changes=resumption.changes
                     )
@@ -94,6 +94,8 @@ def resume(resumption: Resumption, screen: Screen, started: Started | None = Non
                 except KlError:
                     for before, now in moved.items():
                         now.rename(before)
+                    with suppress(OSError):
+                        write_manifest(recorded, directory)
                     raise
                 for before, now in moved.items():
                     safe.announce(f"{before.name} is {now.name} from now on: the longer run ends with another")

@@ -147,8 +147,10 @@ def test_when_the_trainer_cannot_be_started_a_finished_run_is_as_it_was(bed: Bed
     before = model_names(plan.directory)
     path = plan.directory / "run.json"
     path.write_text(path.read_text().replace(json.dumps(plan.argv[0]), json.dumps("/nowhere/python")))
+    recorded = path.read_text()
     said = kl(bed, "resume", NAME, "--steps", "16")
     assert said.code == ExitCode.ENVIRONMENT_NOT_READY, said.err
+    assert path.read_text() == recorded
     assert model_names(plan.directory) == before
     assert (plan.directory / f"{NAME}-state").is_dir()
 
@@ -161,7 +163,7 @@ def test_a_script_that_counts_otherwise_is_refused(bed: Bed, crashed: Plan) -> N
     assert "came with v0.9.0" in refused(crashed, bed)
 
 
-def test_the_spec_is_checked_again_and_refused_when_it_says_otherwise(bed: Bed, crashed: Plan) -> None:
+def test_without_its_spec_it_goes_on_unchecked_and_says_so(bed: Bed, crashed: Plan) -> None:
     changed = kl(bed, "resume", NAME)
     assert f"{crashed.spec} is not there: nothing was checked" in changed.err
 
