@@ -169,6 +169,63 @@ def test_a_module_that_is_nowhere(tmp_path: Path) -> None:
     assert finding.hint == "Did you mean lycoris.kohya?"
 
 
+@pytest.mark.parametrize(
+    ("module", "hint"),
+    [
+        ("lora", "Did you mean networks.lora?"),
+        ("Lora", "Did you mean networks.lora?"),
+        ("kohya", "Did you mean lycoris.kohya?"),
+        ("lycoris_kohya", "Did you mean lycoris.kohya?"),
+        ("LoCon", 'Set network_module = "lycoris.kohya", and algo = "locon" in network_args.'),
+        ("lycoris.lokr", 'Set network_module = "lycoris.kohya", and algo = "lokr" in network_args.'),
+        ("flux", None),
+    ],
+)
+def test_a_module_by_its_last_name_or_its_algorithm(tmp_path: Path, module: str, hint: str | None) -> None:
+    (finding,) = _found(tmp_path, module)
+    assert (finding.code, finding.hint) == ("network-module-not-found", hint)
+
+
+def test_an_algorithm_is_no_hint_without_lycoris(tmp_path: Path) -> None:
+    (finding,) = _found(tmp_path, "locon", packages={"torch/__init__.py": ""})
+    assert finding.hint is None
+
+
+@pytest.mark.parametrize(
+    ("items", "hint"),
+    [
+        ("conv_dims = 4\nconv_alpha = 1", "Did you mean conv_dim?"),
+        ("block_dimss = 4\nblock_alphas = 1", "Did you mean block_dims?"),
+    ],
+)
+def test_what_follows_from_a_misspelt_name_is_not_said(tmp_path: Path, items: str, hint: str) -> None:
+    (finding,) = _found(tmp_path, "networks.lora", items)
+    assert (finding.code, finding.hint) == ("network-arg-unread", hint)
+    found = _found(tmp_path, "networks.lora", f"{items}\nrank_dropout = 2")
+    assert codes(found) == ["network-arg-unread", "network-arg-not-a-probability"]
+
+
+def test_a_name_that_only_begins_like_another_is_no_hint(tmp_path: Path) -> None:
+    (finding,) = _found(tmp_path, "networks.lora", "block_size = 4")
+    assert (finding.hint or "").startswith("It reads ")
+
+
+@pytest.mark.parametrize(("factor", "speaks"), [("0", True), ("-1", False), ("8", False)])
+def test_a_factor_of_none_divides_nothing(tmp_path: Path, factor: str, speaks: bool) -> None:
+    general = (
+        "def factorization(dimension, factor=-1):\n    if factor > 0 and dimension % factor == 0:\n        return 1\n"
+        "    if factor < 0:\n        factor = dimension\n    while m < n:\n"
+        "        if new_m + new_n > length or new_m > factor:\n            break\n"
+    )
+    packages = {**LYCORIS, "lycoris/functional/general.py": general}
+    items = f'algo = "lokr"\npreset = "attn-mlp"\nfactor = {factor}'
+    found = _found(tmp_path, "lycoris.kohya", items, packages=packages)
+    assert [(each.code, each.severity) for each in found] == [("network-arg-ignored", Severity.WARNING)] * speaks
+    other = tmp_path / "other"
+    other.mkdir()
+    assert _found(other, "lycoris.kohya", items) == []
+
+
 def test_lycoris_that_is_not_installed(tmp_path: Path) -> None:
     (finding,) = _found(tmp_path, "lycoris.kohya", packages={"torch/__init__.py": ""})
     assert finding.code == "network-module-not-found"

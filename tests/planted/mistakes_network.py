@@ -22,6 +22,34 @@ def _unread(id_: str, base: str, old: str, new: str, message: str = "", hint: st
 _COUNTS = str([8] * 25), str([4] * 25)
 
 MISTAKES = (
+    *(
+        Planted(
+            f"module-{name}",
+            "sd15-lora",
+            put('"networks.lora"', f'"{name}"'),
+            "network-module-not-found",
+            message=name,
+            hint=hint,
+        )
+        for name, hint in (("lora", "networks.lora"), ("locon", 'algo = "locon"'), ("kohya", "lycoris.kohya"))
+    ),
+    Planted(
+        "conv-dims-and-alpha",
+        "sd15-lora-conv",
+        put("conv_dim", "conv_dims"),
+        "network-arg-unread",
+        message="conv_dims",
+        hint="conv_dim",
+    ),
+    Planted(
+        "lokr-factor-0",
+        "pony-lokr",
+        put("factor = 8", "factor = 0"),
+        "network-arg-ignored",
+        WARNING,
+        "factor=0",
+        only=("real", "the miniature's LyCORIS does not divide"),
+    ),
     _unread("conv-dims", _LORA, "conv_dim = 8\nconv_alpha = 1", "conv_dims = 8", "conv_dims", "conv_dim"),
     _unread("convdim", "sdxl-locon", "conv_dim", "convdim", "convdim", "conv_dim"),
     _unread("conv-alhpa", _LORA, "conv_alpha", "conv_alhpa", "conv_alhpa", "conv_alpha"),

@@ -14,8 +14,9 @@ from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.network_args_module import NetworkModule, version_of
 from launcher.plan.checks.network_args_values import values_of
 from launcher.plan.checks.network_family import check_network_family
+from launcher.plan.plan import Item
 from launcher.trainer.keywords import Keywords
-from launcher.trainer.network_args import TrainingCall, network_keywords, training_call
+from launcher.trainer.network_args import TrainingCall, lycoris_names, network_keywords, training_call
 from launcher.trainer.packages import Packages
 
 NOT_FOUND = Code(
@@ -91,7 +92,8 @@ def check_network_args(candidate: Candidate, *, cache: Path | None = None) -> It
         return  # what its items are is said once the module is the right one
     call = training_call(candidate.trainer.checkout, candidate.trainer.script, function, cache=cache)
     given = _Given(candidate, module, keywords, call)
-    known = {}
+    known: dict[str, Item] = {}
+    misspelt: dict[str, Item] = {}
     for item in candidate.items("network_args").values():
         where = str(item.origin)
         finding = _of_name(given, item.key, where) or _of_sign(candidate, item.key, item.text, where)
@@ -99,7 +101,13 @@ def check_network_args(candidate: Candidate, *, cache: Path | None = None) -> It
             yield finding
         if finding is None or finding.severity is not Severity.ERROR:
             known[item.key] = item
-    yield from values_of(candidate, module, known, call)
+        elif finding.code == UNREAD.name and (near := _near(given, item.key)):
+            misspelt[near] = replace(item, key=near)
+    said = list(values_of(candidate, module, known, call))
+    if misspelt and said:  # what follows from the misspelt name only was said with it
+        meant = set(values_of(candidate, module, {**misspelt, **known}, call))
+        said = [finding for finding in said if finding in meant]
+    yield from said
 
 
 def _packages(candidate: Candidate) -> Packages:
@@ -114,9 +122,11 @@ def _not_found(candidate: Candidate, packages: Packages, dotted: str, cache: Pat
     in_checkout = (candidate.trainer.checkout / first).is_dir()
     if not in_checkout and not packages.known:
         return  # it may well be in the environment, which is not known
-    near = nearest(dotted, _networks(candidate, cache))
-    hint = f"Did you mean {near}?" if near else None
-    if first == "lycoris" and not near:
+    networks = list(_networks(candidate, cache))
+    hint = _algorithm_meant(dotted, networks, packages, cache)
+    near = None if hint else _module_meant(dotted, networks)
+    hint = f"Did you mean {near}?" if near else hint
+    if first == "lycoris" and not hint:
         if version_of(packages, dotted) is None:
             hint = f"Install it into the environment: {candidate.environment.python} -m pip install lycoris-lora"
         else:
@@ -125,6 +135,22 @@ def _not_found(candidate: Candidate, packages: Packages, dotted: str, cache: Pat
     places = "the checkout" if in_checkout else "the checkout or the environment"
     message = f"There is no module {dotted} in {places}."
     yield NOT_FOUND.at(candidate.where("network_module"), message, hint)
+
+
+def _module_meant(dotted: str, networks: list[str]) -> str | None:
+    """The module whose name is near, or whose last part is: "lora" is networks.lora."""
+    by_last = {name.rpartition(".")[2]: name for name in networks}
+    last = nearest(dotted, by_last, cutoff=0.8) if "." not in dotted else None
+    return by_last[last] if last else nearest(dotted, networks)
+
+
+def _algorithm_meant(dotted: str, networks: list[str], packages: Packages, cache: Path | None) -> str | None:
+    """A hint where an algorithm of LyCORIS stands in the module's place."""
+    algo = dotted.rpartition(".")[2].lower()
+    is_module = any(algo == name.rpartition(".")[2] for name in networks)
+    if is_module or "lycoris.kohya" not in networks or algo not in lycoris_names(packages, cache=cache).algos:
+        return None
+    return f'Set network_module = "lycoris.kohya", and algo = "{algo}" in network_args.'
 
 
 def _not_a_network(candidate: Candidate, module: NetworkModule) -> Iterator[Finding]:
@@ -169,10 +195,16 @@ def _instead(given: _Given, key: str) -> str | None:
     for option in (key, f"network_{key}"):
         if given.candidate.has(option):
             return f"{option} is an option of its own: write it outside network_args."
-    near = nearest(key, names)
+    near = _near(given, key)
     if near:
         return f"Did you mean {near}?"
     return f"It reads {', '.join(sorted(names))}." if 0 < len(names) <= 12 else None
+
+
+def _near(given: _Given, key: str) -> str | None:
+    """The item that was most likely meant. Many names begin alike: block_size is not what block_dims was meant for."""
+    names = [name for name in given.keywords.read if name not in given.keywords.positional]
+    return nearest(key, names, cutoff=0.75)
 
 
 def _of_sign(candidate: Candidate, key: str, text: str, where: str) -> Finding | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from launcher.base.findings import Code, Finding, Severity
 from launcher.base.nearest import nearest
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.network_args_module import REFUSED, SWITCH, NetworkModule, short
+from launcher.plan.checks.network_args_module import IGNORED, REFUSED, SWITCH, NetworkModule, short
 from launcher.plan.plan import Item
 from launcher.trainer.network_args import Lycoris, Preset, lycoris_names
 from launcher.trainer.source_text import Evidence
@@ -48,6 +48,11 @@ TWO_NAMES = Code(
 _SD = "library/original_unet.py"
 _CONV_OFF = r"if not self\.ENABLE_CONV: conv_lora_dim = 0"
 _LOKR = "lycoris/modules/lokr.py"
+_UNDIVIDED = Evidence(
+    "lycoris/functional/general.py",
+    "factorization",
+    (r"if factor > 0 and ", r"if factor < 0: factor = dimension", r"new_m > factor: break"),
+)
 _LARGEST_PRESET = 1_000_000  # bytes
 
 
@@ -148,6 +153,9 @@ def _lokr(module: NetworkModule, items: Mapping[str, Item]) -> Iterator[Finding]
     is_whole = factor is not None and re.fullmatch(r"\s*[+-]?\d+(_\d+)*\s*", factor.text)
     if factor and not is_whole and as_is("factor") and module.source.says(whole):
         yield REFUSED.at(str(factor.origin), f"factor takes a whole number, and {short(factor.text)} is none.")
+    elif factor and is_whole and int(factor.text) == 0 and module.source.says(_UNDIVIDED):
+        message = "factor=0 is taken for 1: no matrix is divided into two."
+        yield IGNORED.at(str(factor.origin), message, "Write -1 for an even division, or a number such as 8.")
 
 
 def _texts(value: object) -> tuple[str, ...]:

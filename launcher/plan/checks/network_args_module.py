@@ -16,6 +16,12 @@ REFUSED = Code(
     "The module fails on this value when it makes the network, after the model is loaded and the pictures are cached.",
     "create_network of the network module",
 )
+IGNORED = Code(
+    "network-arg-ignored",
+    Severity.WARNING,
+    "The module takes the item but makes nothing of it, or not what was written.",
+    "create_network of the network module",
+)
 SWITCH = Code(
     "network-arg-not-as-written",
     Severity.ERROR,

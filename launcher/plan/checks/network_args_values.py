@@ -9,18 +9,12 @@ from typing import Any
 from launcher.base.findings import Code, Finding, Severity
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.network_args_lycoris import lycoris_values
-from launcher.plan.checks.network_args_module import REFUSED, SWITCH, NetworkModule, short
+from launcher.plan.checks.network_args_module import IGNORED, REFUSED, SWITCH, NetworkModule, short
 from launcher.plan.plan import Item
 from launcher.trainer.keyword_results import Failure, Trial
 from launcher.trainer.network_args import TrainingCall, try_network
 from launcher.trainer.source_text import Evidence
 
-IGNORED = Code(
-    "network-arg-ignored",
-    Severity.WARNING,
-    "The module takes the item but makes nothing of it, or not what was written.",
-    "create_network of the network module",
-)
 NOT_A_PROBABILITY = Code(
     "network-arg-not-a-probability",
     Severity.WARNING,
