@@ -29,12 +29,15 @@ def logs_command(
     lines: Annotated[
         int | None, typer.Option("--lines", "-n", min=0, help="Only so many from the end.", show_default=False)
     ] = None,
+    of_kl: Annotated[
+        bool, typer.Option("--kl", help="What kl itself said instead: saves, warnings, how the run ended.")
+    ] = False,
 ) -> int:
     """Show the log of a run's last attempt, also of a run that was removed. Of a bar its last state is left."""
     from launcher.cli.render import show_lines
 
     run, manifest, _ = known_run(name)
-    with closing(_open(run, manifest.attempts[-1].log if manifest.attempts else "")) as text:
+    with closing(_open(run, manifest.attempts[-1].log if manifest.attempts else "", of_kl=of_kl)) as text:
         found: Iterable[str] = text.read()
         if not follow:
             found = [*found, text.open_line] if text.open_line else found
@@ -49,17 +52,19 @@ def logs_command(
     return 0
 
 
-def _open(run: FoundRun, log: str) -> LogText:
+def _open(run: FoundRun, log: str, *, of_kl: bool) -> LogText:
     from pathlib import Path
 
     from launcher.base.errors import ExitCode, KlError
-    from launcher.run.directory import LOG
+    from launcher.run.directory import KL_LOG, LOG
     from launcher.run.log_text import LogText
 
     try:
-        return LogText(run.directory / (Path(log).name or LOG))
+        return LogText(run.directory / (KL_LOG if of_kl else Path(log).name or LOG))
     except FileNotFoundError:
         message = f"{run.name} has no log: its trainer was not started."
+        if of_kl:
+            message = f"{run.name} has no {KL_LOG}: its trainer was not started, or by an older kl."
     except OSError as error:
         message = f"The log of {run.name} cannot be read: {error.strerror}."
     raise KlError(message, code=ExitCode.USAGE)

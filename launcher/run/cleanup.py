@@ -19,12 +19,12 @@ from pathlib import Path
 from launcher.record.archive import REPOSITORIES
 from launcher.record.manifest import MANIFEST, Manifest
 from launcher.run.artifacts import MODEL_SUFFIXES
-from launcher.run.directory import LOG
+from launcher.run.directory import KL_LOG, LOG
 from launcher.run.removed import is_log
 
 PARTIAL = f".{MANIFEST}.*.partial"
 _OF_TENSORBOARD = ("events.out.tfevents*", "hparams.yml")
-_OF_KL = (MANIFEST, LOG, REPOSITORIES, PARTIAL)
+_OF_KL = (MANIFEST, LOG, KL_LOG, REPOSITORIES, PARTIAL)
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _MODEL_FOLDER = frozenset({"model_index.json", "unet"})  # what Diffusers' folders hold
 _BARE_REPOSITORY = frozenset({"HEAD", "objects", "refs"})

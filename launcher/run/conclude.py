@@ -13,7 +13,7 @@ from launcher.run.clean import tidy
 from launcher.run.failure import Failure, explain, free_bytes, read_end, recorded_options, trainer_exit_code
 from launcher.run.outcome import Facts, Outcome, derive, kl_exit_code
 from launcher.run.result import RunResult
-from launcher.run.screen import Screen
+from launcher.run.screen import SafeScreen
 from launcher.run.watch import Watch
 
 
@@ -29,7 +29,7 @@ class Ended:
     stop_reason: str | None = None
 
 
-def conclude(plan: Plan, manifest: Manifest, watch: Watch, ended: Ended, screen: Screen) -> RunResult:
+def conclude(plan: Plan, manifest: Manifest, watch: Watch, ended: Ended, screen: SafeScreen) -> RunResult:
     """Write down how the run ended, tidy it away when it left nothing of worth, and return what it came to."""
     log_end = read_end(plan.directory / manifest.attempts[-1].log)
     code = trainer_exit_code(ended.exit_code, log_end)
@@ -51,6 +51,7 @@ def conclude(plan: Plan, manifest: Manifest, watch: Watch, ended: Ended, screen:
         log=attempt.log,
         failure=_failure(code, log_end, ended, manifest, plan.directory) if outcome is Outcome.FAILED else None,
     )
+    screen.note(_in_short(result))
     if outcome is Outcome.SUCCEEDED or result.artifacts or plan.keep_failed:
         return result
     return _tidied(result, plan.directory, manifest)
@@ -66,6 +67,17 @@ def _failure(code: int, log_end: str, ended: Ended, manifest: Manifest, director
     # What the trainer says of its interruption is no reason.
     reason = f"stopped, as run.stop_on_nan says: {ended.stop_reason}"
     return replace(failure, reason=reason, exception="", cause=loss_is_nan(options))
+
+
+def _in_short(result: RunResult) -> str:
+    """How a run ended, for kl.log: nobody may be there to see the result."""
+    steps = f" after {result.steps} steps" if result.steps else ""
+    text = f"{result.name} {result.outcome.value}{steps}"
+    if result.failure is None:
+        return text
+    cause = result.failure.cause
+    said = (result.failure.reason, result.failure.exception, cause.meaning if cause else "")
+    return "\n".join((f"{text}: {said[0]}", *filter(None, said[1:])))
 
 
 def _tidied(result: RunResult, directory: Path, manifest: Manifest) -> RunResult:

@@ -13,6 +13,7 @@ from pathlib import Path
 from launcher.base.errors import ExitCode, KlError
 
 LOG = "sdscripts.log"
+KL_LOG = "kl.log"  # what kl itself had to say
 _TRIES = 3  # another launch may take away the folders above that it made, between our looking and our making
 
 

@@ -14,6 +14,7 @@ from launcher.record.manifest import Attempt, Manifest, write_manifest
 from launcher.run.attempt import begin, begun, reserve, see, write
 from launcher.run.conclude import Ended, conclude
 from launcher.run.directory import LOG, Taken, give_back, held, take, unavailable
+from launcher.run.kl_log import KlLog
 from launcher.run.outcome import Outcome
 from launcher.run.process import Processes, reap, start
 from launcher.run.result import RunResult
@@ -62,13 +63,17 @@ def launch(plan: Plan, screen: Screen, started: Callable[[], None] | None = None
 
 
 def start_attempt(
-    plan: Plan, manifest: Manifest, log: str, screen: Screen, attempt: Attempt = Attempt()  # noqa: B008 - frozen
+    plan: Plan,
+    manifest: Manifest,
+    log: str,
+    screen: SafeScreen,
+    attempt: Attempt = Attempt(),  # noqa: B008 - frozen
 ) -> Running:
     """Start the trainer as another attempt of the run, which writes to `log` in its directory.
 
     The attempt is written down first, so that a kl that dies at any moment leaves word of it. Raises KlError when
     that is not possible (OUTPUT_UNAVAILABLE) or the trainer cannot be started (ENVIRONMENT_NOT_READY); nothing runs
-    then, but the attempt may stand in the manifest.
+    then, but the attempt may stand in the manifest. Once it runs, kl.log keeps what the screen is told.
     """
     manifest = begin(manifest, log, attempt)
     try:
@@ -85,6 +90,7 @@ def start_attempt(
             code=ExitCode.ENVIRONMENT_NOT_READY,
             hint="Name another environment in [env], or set this one up.",
         ) from None
+    screen.keep_in(KlLog(plan.directory))
     manifest = begun(manifest, processes)
     write(manifest, plan.directory, screen)
     reserve(plan.directory)
@@ -93,6 +99,16 @@ def start_attempt(
 
 def follow_attempt(plan: Plan, running: Running, asked: Asked, screen: SafeScreen) -> RunResult:
     """Stay with an attempt until all its processes have ended, and write down how it ended."""
+    try:
+        return _followed(plan, running, asked, screen)
+    except Exception:
+        import traceback  # noqa: PLC0415 - for a bug only
+
+        screen.note(f"a bug in kl; a training that runs goes on without it\n{traceback.format_exc()}")
+        raise
+
+
+def _followed(plan: Plan, running: Running, asked: Asked, screen: SafeScreen) -> RunResult:
     on_terminals = terminals()
     manifest, processes = running.manifest, running.processes
     log = manifest.attempts[-1].log
@@ -109,6 +125,7 @@ def follow_attempt(plan: Plan, running: Running, asked: Asked, screen: SafeScree
         nonlocal silent
         if asked.hangup and not silent:
             silent = True
+            screen.note("the terminal was closed: kl goes on without it")
             screen.go_silent()
             leave_terminals(on_terminals)
         news = watch.look()

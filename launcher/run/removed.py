@@ -13,7 +13,7 @@ from pathlib import Path
 
 from launcher.base.places import state_folder
 from launcher.record.manifest import MANIFEST, Manifest, manifest_bytes
-from launcher.run.directory import LOG
+from launcher.run.directory import KL_LOG, LOG
 
 KEPT = 50
 _LOGS = f"{Path(LOG).stem}*{Path(LOG).suffix}"  # each attempt has its own
@@ -31,7 +31,7 @@ def is_log(name: object) -> bool:
 
 
 def keep_record(directory: Path, manifest: Manifest) -> Path:
-    """Copy the logs and write the manifest to a new folder NAME-TIMESTAMP; return it.
+    """Copy the logs, kl's own too, and write the manifest to a new folder NAME-TIMESTAMP; return it.
 
     Raises OSError when that is not possible; nothing is left there then.
     """
@@ -40,7 +40,7 @@ def keep_record(directory: Path, manifest: Manifest) -> Path:
         with (folder / MANIFEST).open("xb") as file:
             file.write(manifest_bytes(manifest))
             os.fsync(file.fileno())
-        for name in sorted({LOG, *(attempt.log for attempt in manifest.attempts if is_log(attempt.log))}):
+        for name in sorted({LOG, KL_LOG, *(attempt.log for attempt in manifest.attempts if is_log(attempt.log))}):
             _copy_log(directory / name, folder / name)
         for written in (folder, folder.parent):
             _write_through(written)
@@ -114,7 +114,7 @@ def forget(folder: Path) -> None:
         return
     with suppress(OSError):
         for path in list(folder.iterdir()):
-            if path.name == MANIFEST or is_log(path.name):
+            if path.name in (MANIFEST, KL_LOG) or is_log(path.name):
                 with suppress(OSError):
                     path.unlink()
     with suppress(OSError):

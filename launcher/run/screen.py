@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
 
+    from launcher.run.kl_log import KlLog
+
 PLAIN_INTERVAL = 60.0  # seconds between two progress lines where there is no terminal
 
 
@@ -113,15 +115,29 @@ def open_screen(*, plain: bool, aside: Callable[[], str] = str) -> Screen:
 
 
 class SafeScreen:
-    """Another screen that goes silent when its terminal or pipe is gone: no training stops for that."""
+    """Another screen that goes silent when its terminal or pipe is gone: no training stops for that.
+
+    Once a run has a log for it, what is announced is kept there, whatever becomes of the screen.
+    """
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
+        self._log: KlLog | None = None
+
+    def keep_in(self, log: KlLog) -> None:
+        """Keep what is announced from now on."""
+        self._log = log
+
+    def note(self, text: str) -> None:
+        """Keep a text that is not for the screen."""
+        if self._log is not None:
+            self._log.write(text)
 
     def show_progress(self, progress: Progress) -> None:
         self._do(lambda: self._screen.show_progress(progress))
 
     def announce(self, text: str) -> None:
+        self.note(text)
         self._do(lambda: self._screen.announce(text))
 
     def close(self) -> None:

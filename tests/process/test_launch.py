@@ -101,7 +101,7 @@ def test_exit_7(bed: Bed) -> None:
     assert (result.outcome, result.exit_code, result.directory) == (Outcome.FAILED, 7, None)
     assert not plan.directory.exists()
     assert result.removed_to is not None and result.removed_to.parent == bed.state / "removed"
-    assert tree(result.removed_to) == ["run.json", "sdscripts.log"]
+    assert tree(result.removed_to) == ["kl.log", "run.json", "sdscripts.log"]
     manifest = read_manifest(result.removed_to)
     assert (manifest.outcome, manifest.attempts[0].exit_code, manifest.attempts[0].last_step) == ("failed", 7, 1)
 
@@ -183,7 +183,7 @@ def test_no_clean_keeps_a_failed_run(bed: Bed) -> None:
     plan = make_plan(bed, "sys.exit(3)", keep_failed=True)
     result = launch(plan, NullScreen())
     assert (result.directory, result.removed_to) == (plan.directory, None)
-    assert tree(plan.directory) == ["config.toml", "repos.git", "run.json", "sdscripts.log", "spec.toml"]
+    assert tree(plan.directory) == ["config.toml", "kl.log", "repos.git", "run.json", "sdscripts.log", "spec.toml"]
 
 
 def test_a_failed_run_stays_when_its_log_cannot_be_kept(bed: Bed) -> None:

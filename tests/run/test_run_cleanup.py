@@ -24,6 +24,7 @@ OURS = {
     ".run.json.abc.partial": b"{",
     "repos.git": b"",
     "sdscripts.log": b"log",
+    "kl.log": b"said",
     "logs/20260101/network_train/events.out.tfevents.1.host": b"x",
     "logs/20260101/hparams.yml": b"x",
 }
@@ -68,7 +69,8 @@ def test_what_kl_and_the_trainer_made_goes(tmp_path: Path) -> None:
     [
         "fox-v1s4.safetensors", "fox-step00000002.ckpt", "x.pt", "x.bin", "sample/a.png", "fox-state/model.safetensors",
         ".git/HEAD", "notes.txt", "logs/notes.txt", "logs/a/model.safetensors", "config.toml.bak", "a\nb",
-        "sub/config.toml", "sub/sdscripts.log", "sample/sub/events.out.tfevents.1", "events.out.tfevents.1",
+        "sub/config.toml", "sub/sdscripts.log", "sub/kl.log", "sample/sub/events.out.tfevents.1",
+        "events.out.tfevents.1",
     ],
 )  # fmt: skip
 def test_anything_else_keeps_all(tmp_path: Path, name: str) -> None:
@@ -319,7 +321,7 @@ def test_the_logs_of_all_attempts_are_kept(tmp_path: Path, monkeypatch: pytest.M
     write(directory, "sdscripts-2.log", b"second")
     attempts = tuple(Attempt(log=log) for log in ("sdscripts.log", "sdscripts-2.log", "sdscripts-3.log", "/etc/hosts"))
     record = removed.keep_record(directory, replace(MANIFEST, attempts=attempts))
-    assert {path.name for path in record.iterdir()} == {"run.json", "sdscripts.log", "sdscripts-2.log"}
+    assert {path.name for path in record.iterdir()} == {"run.json", "sdscripts.log", "sdscripts-2.log", "kl.log"}
     assert (record / "sdscripts-2.log").read_bytes() == b"second"
     removed.forget(record)
     assert not record.exists()
