@@ -112,6 +112,8 @@ def test_captions_named_after_the_whole_picture(tmp_path: Path) -> None:
     (found,) = _of(tmp_path, dataset(subset(image_dir)))
     assert found.code == "caption-extension"
     assert "without its extension" in (found.hint or "")
+    write(tmp_path / "img", {"b.png": png(), "b.txt": "fox"})  # captions are used: it is told once all the same
+    assert [found.code for found in _of(tmp_path, dataset(subset(image_dir)))] == ["caption-extension"]
 
 
 def test_pictures_without_a_caption(tmp_path: Path) -> None:

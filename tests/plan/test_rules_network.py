@@ -145,6 +145,14 @@ def test_a_network_that_skips_what_has_no_rate_leaves_nothing(tmp_path: Path, lo
     assert (finding.code, finding.severity) == ("rates-all-zero", severity)
 
 
+def test_a_rank_of_nothing_in_lycoris(tmp_path: Path) -> None:
+    case = Case("network-dim-none", "", {"train_network.py": function("train", "m.create_network(1)")})
+    text = 'network_module = "lycoris.kohya"\nnetwork_dim = 0\n[network_args]\nalgo = '
+    (finding,) = findings(tmp_path, network.RULES, case, f'{text}"LoHa"\n')
+    assert finding.code == "network-dim-none"
+    assert findings(tmp_path, network.RULES, case, f'{text}"full"\n') == []  # which has no rank
+
+
 def test_modules_that_import_each_other_are_followed_once(tmp_path: Path) -> None:
     packages = {"loop/__init__.py": "", "loop/net.py": "from .a import x\n", "loop/a.py": "from .net import y\n"}
     case = Case("", "", TRAINED, packages=packages)
@@ -157,7 +165,7 @@ def test_one_dataset_with_buckets_is_what_the_settings_are_for(tmp_path: Path) -
     plain = blueprint_of({}, enable_bucket=False, min_bucket_reso=320)
     bucketed = blueprint_of({}, enable_bucket=True, min_bucket_reso=320, resolution=(512, 512))
     (found,) = findings(tmp_path, buckets.RULES, case, "", blueprint=plain)
-    assert "config.toml:3" in found.message
+    assert "config.toml:3" in found.message and found.where == "config.toml:3"
     both = type(plain)((*plain.datasets, *bucketed.datasets))
     assert findings(tmp_path, buckets.RULES, case, "", blueprint=both) == []
 

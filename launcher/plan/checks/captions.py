@@ -145,7 +145,7 @@ def _alone(subset: SubsetSurvey, folder: Folder) -> Iterator[Finding]:
         name
         for name in sorted(folder.files)
         if name.endswith(extension) and name not in used and not name.startswith(".") and not _NO_CAPTION.match(name)
-        if name.removesuffix(extension) not in others
+        if name.removesuffix(extension) not in others and name.removesuffix(extension) not in folder.files
     ]
     if found:
         message = f"{number_of(len(found), 'caption')} in {label_of(subset)} without a picture: {listed(found)}."

@@ -59,7 +59,7 @@ def bucket_settings_unused(candidate: Candidate) -> Said | None:
         found = _set(candidate, part, *_LIMITS, "bucket_reso_steps", "bucket_no_upscale")
         if found:
             message = f"{listed(found)} {are(found)} set{part.at(candidate, found[0])}, and enable_bucket is not."
-            return Said(message, "Set enable_bucket = true.", found[0])
+            return Said(message, "Set enable_bucket = true.", found[0], place=part.place(found[0]))
     return None
 
 
@@ -78,7 +78,7 @@ def bucket_limits_unused(candidate: Candidate) -> Said | None:
         # The limits must hold the resolution all the same: then somebody had to set them.
         if found and sides and sides[0] >= _lower(candidate) and sides[1] <= _upper(candidate):
             message = f"{listed(found)} {are(found)} set{part.at(candidate, found[0])}, and bucket_no_upscale too."
-            return Said(message, "Leave the limits out, or bucket_no_upscale.", found[0])
+            return Said(message, "Leave the limits out, or bucket_no_upscale.", found[0], place=part.place(found[0]))
     return None
 
 

@@ -42,7 +42,7 @@ def keep_separator_unused(candidate: Candidate) -> Said | None:
     if part is None:
         return None
     message = f"{part.says(candidate, key)}, and captions are not shuffled."
-    return Said(message, f"Set shuffle_caption = true, or leave {key} out.", key)
+    return Said(message, f"Set shuffle_caption = true, or leave {key} out.", key, place=part.place(key))
 
 
 @rule(
@@ -59,7 +59,7 @@ def warmup_min_unused(candidate: Candidate) -> Said | None:
         value = part.params["token_warmup_min"]
         if known and value != known.default and not is_on(part.params.get("token_warmup_step")):
             message = f"{part.says(candidate, 'token_warmup_min')}, and token_warmup_step is not set."
-            return Said(message, "Set token_warmup_step.")
+            return Said(message, "Set token_warmup_step.", place=part.place("token_warmup_min"))
     return None
 
 
@@ -76,7 +76,8 @@ def caption_separator_unused(candidate: Candidate) -> Said | None:
         used = _is_split(part) or is_on(part.params.get("secondary_separator"))
         if known and value not in (known.default, (known.default,), [known.default]) and not used:
             message = f"{part.says(candidate, 'caption_separator')}, and captions are not shuffled."
-            return Said(message, "Set shuffle_caption = true, or leave caption_separator out.")
+            hint = "Set shuffle_caption = true, or leave caption_separator out."
+            return Said(message, hint, place=part.place("caption_separator"))
     return None
 
 
@@ -95,11 +96,13 @@ def captions_all_dropped(candidate: Candidate) -> Said | None:
     for part in parts_of(candidate):
         rate, epochs = (number(part.params.get(f"caption_dropout_{key}")) for key in ("rate", "every_n_epochs"))
         if rate == 1:  # above 1 it is not even a rate: see dataset_blueprint.py
-            message = f"{part.says(candidate, 'caption_dropout_rate')}: every caption is dropped."
-            return Said(message, "It is a share between 0 and 1.", "caption_dropout_rate")
+            key = "caption_dropout_rate"
+            message = f"{part.says(candidate, key)}: every caption is dropped."
+            return Said(message, "It is a share between 0 and 1.", key, place=part.place(key))
         if epochs == 1:
-            message = f"{part.says(candidate, 'caption_dropout_every_n_epochs')}: every epoch's captions are dropped."
-            return Said(message, "Leave it out, or write 2 or more.", "caption_dropout_every_n_epochs")
+            key = "caption_dropout_every_n_epochs"
+            message = f"{part.says(candidate, key)}: every epoch's captions are dropped."
+            return Said(message, "Leave it out, or write 2 or more.", key, place=part.place(key))
     return None
 
 

@@ -38,9 +38,13 @@ class Part:
     where: str | None = None
     places: Mapping[str, str] = field(default_factory=dict)
 
+    def place(self, key: str) -> str | None:
+        """Where a parameter stands: "config.toml:3"."""
+        return self.places.get(key, self.where)
+
     def at(self, candidate: Candidate, key: str) -> str:
-        """Where a parameter stands, as a part of a message: " (config.toml:3)"; empty when the option says it."""
-        place = self.places.get(key, self.where)
+        """The same as a part of a message: " (config.toml:3)"; empty when the option says it."""
+        place = self.place(key)
         return f" ({place})" if place and place != candidate.where(key) else ""
 
     def says(self, candidate: Candidate, key: str) -> str:

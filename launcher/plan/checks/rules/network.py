@@ -124,6 +124,11 @@ def weight_norms_unused(candidate: Candidate) -> Said | None:
 
 def _defines(candidate: Candidate, method: str) -> bool | None:
     """Whether the network's module, or one of its package that it imports, defines a method; None when not known."""
+    return _holds(candidate, rf"^[ \t]*def {method}\b")
+
+
+def _holds(candidate: Candidate, pattern: str) -> bool | None:
+    """The same of a pattern of their text."""
     dotted = candidate.value("network_module")
     found = candidate.packages.find(dotted) if isinstance(dotted, str) else None
     if found is None or found.file is None or found.file.endswith("__init__.py"):
@@ -134,7 +139,7 @@ def _defines(candidate: Candidate, method: str) -> bool | None:
         path = waiting.pop()
         text = _read(path) if path not in seen else ""
         seen.add(path)
-        if re.search(rf"^[ \t]*def {method}\b", text, re.MULTILINE):
+        if re.search(pattern, text, re.MULTILINE):
             return True
         package = re.escape(path.parent.name)
         imports = rf"^[ \t]*from[ \t]+(?:\.|{package}\.)(\w+)[ \t]+import|^[ \t]*(?:import|from)[ \t]+{package}\.(\w+)"
@@ -196,9 +201,46 @@ def dim_from_weights_alpha(candidate: Candidate) -> Said | None:
 def network_dim_none(candidate: Candidate) -> Said | None:
     """network_dim below 1, unless other dims are given for convolutions or blocks."""
     dim, module = candidate.value("network_dim"), candidate.value("network_module")
-    if not isinstance(dim, int) or dim > 0 or not str(module).startswith("networks.") or _other_dims(candidate):
+    divides = str(module).startswith("networks.") or _is_lycoris_of_rank(candidate)
+    if not isinstance(dim, int) or dim > 0 or not divides or _other_dims(candidate):
         return None
     return Said(f"network_dim is {dim}.", "Give a rank from 1 on; 8 to 32 are usual.")
+
+
+def _is_lycoris_of_rank(candidate: Candidate) -> bool:
+    """Whether the network is of LyCORIS and an algorithm that divides by its rank."""
+    algo = candidate.items("network_args").get("algo")
+    known = algo is None or algo.text.lower() in ("lora", "locon", "loha", "lokr")
+    return candidate.value("network_module") == "lycoris.kohya" and known
+
+
+@rule(
+    "network-alpha-none", Severity.WARNING,
+    "An alpha of 0 is taken for the rank: weights are not scaled at all.",
+    "networks/lora.py, LoRAModule.__init__; lycoris/modules/locon.py, LoConModule.__init__",
+    _trained(r"\.create_network\("),
+    options=("network_alpha", "network_module"),
+)  # fmt: skip
+def network_alpha_none(candidate: Candidate) -> Said | None:
+    """network_alpha = 0, for which each module of the network takes its own rank."""
+    if candidate.value("network_alpha") != 0 or not candidate.chosen("network_alpha"):
+        return None
+    if candidate.value("dim_from_weights") or not _takes_rank_for_alpha(candidate):
+        return None
+    dim = candidate.value("network_dim")
+    rank = f"network_dim, {dim}" if isinstance(dim, int) else "the rank"
+    half = f"{dim // 2}" if isinstance(dim, int) and dim > 1 else "half of network_dim"
+    return Said(f"network_alpha is 0, which is taken for {rank}.", f"Write {half}, or whatever is meant.")
+
+
+def _takes_rank_for_alpha(candidate: Candidate) -> bool:
+    zero = r"= *(?:self\.)?lora_dim if alpha is None or alpha == 0 else alpha"
+    if candidate.value("network_module") != "lycoris.kohya":
+        return _holds(candidate, zero) is True
+    items = candidate.items("network_args")
+    algo = items["algo"].text.lower() if "algo" in items else "lora"
+    found = candidate.packages.find(f"lycoris.modules.{'locon' if algo == 'lora' else algo}")
+    return bool(found and found.file and re.search(zero, _read(found.root / found.file)))
 
 
 def _other_dims(candidate: Candidate) -> bool:
@@ -224,8 +266,10 @@ def network_dropout_share(candidate: Candidate) -> Said | None:
 
 def _drops_out(candidate: Candidate) -> bool:
     """Whether the network hands the share to torch, which refuses what is no probability."""
-    found = candidate.packages.find(str(candidate.value("network_module") or ""))
-    return found is not None and found.file is not None and "functional.dropout(" in _read(found.root / found.file)
+    dotted = "lycoris.modules.locon" if _is_lycoris_of_rank(candidate) else candidate.value("network_module")
+    found = candidate.packages.find(str(dotted or ""))
+    text = _read(found.root / found.file) if found is not None and found.file is not None else ""
+    return "functional.dropout(" in text or "nn.Dropout(" in text
 
 
 RULES: tuple[Rule, ...] = (
@@ -238,5 +282,6 @@ RULES: tuple[Rule, ...] = (
     dim_from_weights_alone,
     dim_from_weights_alpha,
     network_dim_none,
+    network_alpha_none,
     network_dropout_share,
 )
