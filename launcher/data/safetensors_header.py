@@ -79,11 +79,12 @@ def read_header(path: Path) -> Header | Unreadable:
 def _read(path: Path, size: int, _changed: int) -> Header | Unreadable:
     try:
         with path.open("rb") as file:
-            start = file.read(_LENGTH_BYTES)
-            length = int.from_bytes(start, "little")
+            start = file.read(_LENGTH_BYTES + 1)
+            length = int.from_bytes(start[:_LENGTH_BYTES], "little")
             unreadable = _unreadable(start, length, size)
             if unreadable:
                 return unreadable
+            file.seek(_LENGTH_BYTES)
             text = file.read(length)
     except OSError as error:
         return Unreadable(Why.UNREADABLE, f"cannot be read: {error.strerror or error}")
@@ -91,7 +92,8 @@ def _read(path: Path, size: int, _changed: int) -> Header | Unreadable:
 
 
 def _unreadable(start: bytes, length: int, size: int) -> Unreadable | None:
-    if start.startswith(_PICKLE_STARTS):
+    # A header of some hundred bytes has a length that begins like a pickle; but it opens with a brace.
+    if start.startswith(_PICKLE_STARTS) and start[_LENGTH_BYTES:] != b"{":
         return Unreadable(Why.PICKLE, "is a pickle, not safetensors")
     if len(start) < _LENGTH_BYTES:
         return Unreadable(Why.DAMAGED, f"is no safetensors file: it has {size} bytes")

@@ -118,6 +118,13 @@ _JSON = st.recursive(
 _ENTRY = st.fixed_dictionaries({"dtype": _JSON, "shape": _JSON, "data_offsets": _JSON})
 
 
+@pytest.mark.parametrize("length", [0x280, 0x480, 0x10380])
+def test_a_length_that_looks_like_a_pickle(tmp_path: Path, length: int) -> None:
+    header = b'{"__metadata__":{"format":"pt"}}'
+    found = read_header(_file(tmp_path, _framed(header.ljust(length))))
+    assert isinstance(found, Header) and found.metadata == {"format": "pt"}
+
+
 @given(st.dictionaries(st.text(max_size=8) | st.just("__metadata__"), _ENTRY | _JSON, max_size=4))
 def test_any_json_gives_a_header_or_a_reason(tmp_path_factory: pytest.TempPathFactory, content: object) -> None:
     path = _file(tmp_path_factory.mktemp("any"), _framed(json.dumps(content).encode()))
