@@ -44,12 +44,16 @@ def attach_command(
 def _watch(run: FoundRun, manifest: Manifest, *, plain: bool) -> None:
     from launcher.record.manifest import ManifestError
     from launcher.run.afterwards import look_at
+    from launcher.run.gpu import GpuLine, gpus_of_run
     from launcher.run.outcome import Outcome
     from launcher.run.screen import SafeScreen, open_screen
-    from launcher.run.state import is_let_go, log_name
+    from launcher.run.state import is_elsewhere, is_let_go, log_name, supervisor
     from launcher.run.watch import Watch
 
-    screen = SafeScreen(open_screen(plain=plain))
+    screen = SafeScreen(open_screen(plain=plain, aside=GpuLine(gpus_of_run(manifest))))
+    last = manifest.attempts[-1]
+    if supervisor(last) is None and not is_elsewhere(last):
+        screen.announce(f"the kl that launched it is gone; kl logs {run.name} --kl shows what it said")
     watch = Watch(run.directory, manifest.final, screen, log=log_name(manifest))
     try:
         while look_at(run)[1] is Outcome.RUNNING:

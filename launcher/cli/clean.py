@@ -28,7 +28,7 @@ def clean_command(
 
     from launcher.cli.render import show_lines
     from launcher.cli.render_clean import clean_as_data, clean_as_text
-    from launcher.cli.runs import output_roots
+    from launcher.cli.runs import keeps_everything, output_roots
     from launcher.run.clean import Cleaned, clean, find_to_clean, judge
     from launcher.run.find import runs_in
     from launcher.run.in_use import places_in_use
@@ -36,7 +36,7 @@ def clean_command(
     roots = output_roots()
     runs = [find_to_clean(name, roots) for name in names] if names else list(runs_in(roots))
     runs = list({os.path.realpath(run.directory.parent) + "/" + run.directory.name: run for run in runs}.values())
-    removes = yes and not _keeps_everything()
+    removes = yes and not keeps_everything()
     if yes and not removes:
         print("NO_CLEAN is set: nothing is removed.", file=sys.stderr)
     in_use = places_in_use()
@@ -46,9 +46,3 @@ def clean_command(
     else:
         show_lines(clean_as_text(cleaned, roots, asked=removes))
     return 0
-
-
-def _keeps_everything() -> bool:
-    from launcher.spec.environment import from_environment
-
-    return any(setting.key == "no_clean" and setting.value is True for setting in from_environment(os.environ))

@@ -1,4 +1,4 @@
-"""Where runs are looked for."""
+"""Where runs are looked for, and whether any may be removed."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def output_roots(environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
             roots.append(Path(expand(setting.value, base_folder(setting), origin=setting.origin)))
     usual = Path(DEFAULT_OUTPUT_ROOT).expanduser()
     return tuple(dict.fromkeys([*roots, usual, *remembered_roots()]))
+
+
+def keeps_everything(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether NO_CLEAN says that no run is to be removed. Raises KlError when it says neither yes nor no."""
+    return any(setting.key == "no_clean" and setting.value is True for setting in from_environment(environ))

@@ -95,6 +95,7 @@ def _first_manifest(plan: Plan, repositories: tuple[RepositoryRecord, ...], file
         options=(*_options(plan.accelerate, "accelerate"), *_options(plan.arguments, "trainer")),
         final=plan.outputs.final,
         steps=plan.steps,
+        no_clean=plan.keep_failed,
         files=files,
         repositories=repositories,
         notes=plan.notes,

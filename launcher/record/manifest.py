@@ -141,6 +141,7 @@ class Manifest:
     options: tuple[OptionRecord, ...] = ()
     final: tuple[str, ...] = ()  # the names that the final model may have
     steps: int | None = None
+    no_clean: bool | None = None  # the run stays also when it fails; None: an older kl did not write it down
     files: tuple[FileRecord, ...] = ()
     repositories: tuple[RepositoryRecord, ...] = ()
     notes: str = ""

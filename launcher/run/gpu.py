@@ -10,6 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
+
+from launcher.record.manifest import Manifest
+from launcher.run.process import same_process
+from launcher.run.state import is_elsewhere
+
 INTERVAL = 2.0  # seconds between two readings
 _STALE = 10.0  # seconds after which an old reading is no longer shown
 _OTHER_DEVICES = ("cpu", "use_cpu", "tpu", "use_xpu", "use_mps")
@@ -46,6 +52,23 @@ def chosen_gpus(accelerate: Mapping[str, object], environ: Mapping[str, str]) ->
     except ValueError:
         return None
     return Chosen(visible, count, environ.get("CUDA_DEVICE_ORDER") == "PCI_BUS_ID")
+
+
+def gpus_of_run(manifest: Manifest) -> Chosen | None:
+    """The GPUs of a run that another kl launched: by its options, and the environment of the process that trains.
+
+    None where that cannot be seen, as on another machine.
+    """
+    last = manifest.attempts[-1]
+    process = None if is_elsewhere(last) else same_process(last.pid, last.pid_started)
+    try:
+        environ = process.environ() if process is not None else None
+    except (psutil.Error, OSError):  # it is ending, or another user's
+        environ = None
+    if environ is None:
+        return None
+    options = {option.name: option.value for option in manifest.options if option.command == "accelerate"}
+    return chosen_gpus(options, environ)
 
 
 class GpuLine:

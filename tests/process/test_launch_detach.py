@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 from launching import (
+    DEADLINE,
     GATED_RUN,
     MOMENTS,
     SUCCESS,
@@ -154,6 +158,68 @@ def test_attach_shows_the_run_to_its_end_and_returns_its_code(bed: Bed) -> None:
     assert "fox-v1s4 succeeded after 4 steps" in out
     again = kl(bed, "attach", NAME)
     assert again.code == 0 and "fox-v1s4 succeeded" in again.out
+
+
+NVML = """
+from types import SimpleNamespace
+class NVMLError(Exception):
+    pass
+def nvmlInit(): pass
+def nvmlDeviceGetCount(): return 1
+def nvmlDeviceGetHandleByIndex(number): return number
+def nvmlDeviceGetName(device): return "H200"
+def nvmlDeviceGetMemoryInfo(device): return SimpleNamespace(used=2 << 30, total=8 << 30)
+def nvmlDeviceGetUtilizationRates(device): return SimpleNamespace(gpu=97)
+"""
+STEPPING = """
+    step = 0
+    while not (SIGNS.parent / "go").exists():
+        step += 1
+        bar(step, 1000000)
+        time.sleep(0.05)
+"""
+
+
+def test_attach_has_the_gpus_of_the_run_in_its_line(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    (bed.folder / "nvml").mkdir()
+    (bed.folder / "nvml" / "pynvml.py").write_text(NVML, "utf-8")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with launched(bed, make_plan(bed, STEPPING, NAME), detach=True) as foreground:
+        assert foreground.process.wait(60) == 0
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # says nothing about the run
+        environ = kl_environ(bed) | {"TERM": "xterm", "COLUMNS": "200"}
+        environ["PYTHONPATH"] += f":{bed.folder / 'nvml'}"
+        master, slave = pty.openpty()
+        said = b""
+        with subprocess.Popen(
+            kl_words("attach", NAME), env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave
+        ) as attached:
+            os.close(slave)
+            deadline = time.monotonic() + DEADLINE
+            while b"GPU 2.0/8.0 GiB 97 %" not in said and time.monotonic() < deadline:
+                said += os.read(master, 1 << 16)
+            attached.send_signal(signal.SIGINT)
+            with suppress(OSError):  # the other end is closed
+                while os.read(master, 1 << 16):
+                    pass
+        os.close(master)
+        assert b"GPU 2.0/8.0 GiB 97 %" in said
+        (bed.folder / "go").touch()
+        until(lambda: not processes_of(bed), "nothing runs any more")
+
+
+def test_attach_says_that_nobody_stays_with_the_run(bed: Bed) -> None:
+    with launched(bed, make_plan(bed, GATED_RUN, NAME)) as launch:
+        pid_of(bed, "loading")
+        launch.send(signal.SIGKILL)
+        launch.process.wait(60)
+        with _command(bed, "attach", NAME) as attached:
+            assert attached.stderr is not None
+            said = attached.stderr.readline()
+            _go_on(bed)
+            out, _ = attached.communicate(timeout=60)
+    assert "the kl that launched it is gone; kl logs fox-v1s4 --kl" in said
+    assert attached.returncode == 0 and "fox-v1s4 succeeded" in out
 
 
 def test_attach_to_a_run_that_fails_and_is_removed_says_why(bed: Bed) -> None:

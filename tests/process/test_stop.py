@@ -64,7 +64,7 @@ def test_the_kl_that_launched_it_is_asked(bed: Bed) -> None:
 
 
 def test_a_run_that_nobody_stays_with_is_stopped_and_written_down(bed: Bed) -> None:
-    plan = make_plan(bed, WAITING)
+    plan = make_plan(bed, WAITING, keep_failed=True)
     with launched(bed, plan) as launch:
         pid_of(bed, "training")
         _kill_kl(launch)
@@ -81,6 +81,34 @@ def test_a_run_that_nobody_stays_with_is_stopped_and_written_down(bed: Bed) -> N
     assert again.code == 64 and "fox-v1s4 is not running: it was stopped." in again.err
 
 
+def test_a_run_that_nobody_stays_with_is_tidied_up_as_its_launch_would(bed: Bed) -> None:
+    with launched(bed, make_plan(bed, WAITING)) as launch:
+        pid_of(bed, "training")
+        _kill_kl(launch)
+        stopped = kl(bed, "stop", NAME)
+    assert stopped.code == 0, stopped.err
+    assert "fox-v1s4 stopped after 1 steps" in stopped.out and "its directory was removed" in stopped.out
+    assert not (bed.root / NAME).exists()
+    record = next(removed_runs())
+    assert record.name == NAME and read_manifest(record.directory).outcome == "stopped"
+
+
+@pytest.mark.parametrize("why", ["--no-clean", "NO_CLEAN", "an older kl", "a model"])
+def test_a_run_that_nobody_stays_with_stays(bed: Bed, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    script = '    save(NAME + "-step00000001.safetensors")' + WAITING if why == "a model" else WAITING
+    with launched(bed, make_plan(bed, script, keep_failed=why == "--no-clean")) as launch:
+        pid_of(bed, "training")
+        _kill_kl(launch)
+        if why == "an older kl":
+            write_manifest(replace(read_manifest(bed.root / NAME), no_clean=None), bed.root / NAME)
+        elif why == "NO_CLEAN":
+            monkeypatch.setenv("NO_CLEAN", "1")
+        stopped = kl(bed, "stop", NAME)
+    assert stopped.code == 0, stopped.err
+    assert "fox-v1s4 stopped" in stopped.out and "removed" not in stopped.out
+    assert read_manifest(bed.root / NAME).outcome == "stopped"
+
+
 def test_workers_in_sessions_of_their_own_are_ended_too(bed: Bed) -> None:
     with launched(bed, make_plan(bed, "    start_worker(True)" + WAITING)) as launch:
         worker, trainer = pid_of(bed, "worker"), pid_of(bed, "training")
@@ -95,7 +123,7 @@ def test_workers_in_sessions_of_their_own_are_ended_too(bed: Bed) -> None:
 
 
 def test_a_kl_killed_before_it_knew_the_trainer(bed: Bed) -> None:
-    with launched(bed, make_plan(bed, WAITING), gate="begun") as launch:
+    with launched(bed, make_plan(bed, WAITING, keep_failed=True), gate="begun") as launch:
         pid_of(bed, "training")
         _kill_kl(launch)
         manifest = read_manifest(bed.root / NAME)

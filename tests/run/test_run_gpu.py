@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
-from launcher.run.gpu import INTERVAL, Chosen, GpuLine, chosen_gpus, in_words
+from launcher.record.manifest import Attempt, Manifest, OptionRecord
+from launcher.run.gpu import INTERVAL, Chosen, GpuLine, chosen_gpus, gpus_of_run, in_words
 
 GIB = 2**30
 ALL = Chosen(None, 1, by_bus=False)
@@ -205,3 +210,28 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@pytest.fixture
+def training() -> Iterator[Attempt]:
+    """An attempt whose process sees the second GPU and the fourth."""
+    words = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    environ = {"CUDA_VISIBLE_DEVICES": "1,3", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    with subprocess.Popen(words, env=environ, stdin=subprocess.PIPE) as process:
+        started = psutil.Process(process.pid).create_time()
+        yield Attempt(pid=process.pid, pid_started=started, host=os.uname().nodename)
+        process.communicate()
+
+
+def test_the_gpus_of_a_run_that_another_kl_launched(training: Attempt) -> None:
+    two = OptionRecord("num_processes", 2, command="accelerate")
+    other = OptionRecord("gpu_ids", "7", command="trainer")
+    assert gpus_of_run(Manifest(options=(two, other), attempts=(training,))) == Chosen(("1", "3"), 2, by_bus=True)
+    four = OptionRecord("gpu_ids", "4", command="accelerate")
+    assert gpus_of_run(Manifest(options=(four,), attempts=(training,))) == Chosen(("4",), 1, by_bus=True)
+
+
+@pytest.mark.parametrize("change", [{"host": "elsewhere"}, {"pid_started": 1.0}, {"pid": None}])
+def test_no_gpus_of_a_run_that_cannot_be_seen(training: Attempt, change: dict[str, Any]) -> None:
+    assert gpus_of_run(Manifest(attempts=(training,))) is not None
+    assert gpus_of_run(Manifest(attempts=(dataclasses.replace(training, **change),))) is None

@@ -1,0 +1,18 @@
+"""The list of commands."""
+
+from __future__ import annotations
+
+import pytest
+
+from launcher.cli.main import run
+
+ORDER = (
+    "launch", "check", "plan", "dataset", "ls", "show", "logs", "attach", "stop", "resume", "clean", "options",
+    "findings", "demo",
+)  # fmt: skip
+
+
+def test_the_commands_are_listed_in_the_order_of_their_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    listed = capsys.readouterr().out.partition("Commands:")[2]
+    assert tuple(line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2:3].strip()) == ORDER
