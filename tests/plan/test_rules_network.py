@@ -31,7 +31,24 @@ WRAPPED = {
     "    def prepare_optimizer_params_with_multiple_te_lrs(self): ...\n",
 }
 
+ZERO = "        self.alpha = self.lora_dim if alpha is None or alpha == 0 else alpha\n"
+LOCON = {
+    "lycoris/__init__.py": "", "lycoris/kohya.py": "", "lycoris/modules/__init__.py": "",
+    "lycoris/modules/locon.py": ZERO.replace("self.lora_dim", "lora_dim"), "lycoris/modules/full.py": "",
+}  # fmt: skip
+KOHYA = 'network_module = "lycoris.kohya"\nnetwork_alpha = 0\n'
+
 NETWORK = (
+    Case(
+        "network-alpha-none", "network_dim = 16\nnetwork_alpha = 0\n",
+        {"train_network.py": function("train", "m.create_network(1)"), "networks/lora.py": ZERO},
+        ("network_alpha = 1\n", "", 'network_alpha = 0\nnetwork_module = "nowhere.net"\n'),
+        words=("network_dim, 16",),
+    ),
+    Case(
+        "network-alpha-none", KOHYA, {"train_network.py": function("train", "m.create_network(1)")},
+        (f'{KOHYA}[network_args]\nalgo = "full"\n', f'{KOHYA}[network_args]\nalgo = "odd"\n'), packages=LOCON,
+    ),
     Case(
         "network-dim-none", "network_dim = 0\n", {"train_network.py": function("train", "m.create_network(1)")},
         ("network_dim = 1\n", "network_dim = 0\n[network_args]\nconv_dim = 4\n"),
@@ -87,9 +104,10 @@ FREE = "enable_bucket = true\nbucket_no_upscale = true\n"
 BUCKET_CASES = (
     Case(
         "bucket-settings-unused", "min_bucket_reso = 320\nbucket_no_upscale = true\n", BUCKETS,
-        ("min_bucket_reso = 320\nenable_bucket = true\n", "min_bucket_reso = 256\n"),
+        ("min_bucket_reso = 320\nenable_bucket = true\n", "bucket_no_upscale = false\n"),
         words=("min_bucket_reso and bucket_no_upscale are set",),
     ),
+    Case("bucket-limits-unused", f'{FREE}max_bucket_reso = 1024\nresolution = "1024"\n', BUCKETS),
     Case(
         "bucket-limits-unused", f'{FREE}max_bucket_reso = 2048\nresolution = "1024"\n', BUCKETS,
         (
@@ -162,10 +180,13 @@ def test_modules_that_import_each_other_are_followed_once(tmp_path: Path) -> Non
 
 def test_one_dataset_with_buckets_is_what_the_settings_are_for(tmp_path: Path) -> None:
     case = Case("", "", BUCKETS)
-    plain = blueprint_of({}, enable_bucket=False, min_bucket_reso=320)
+    written = {"min_bucket_reso": "config.toml:3"}
+    plain = blueprint_of({}, enable_bucket=False, min_bucket_reso=320, places=written)
     bucketed = blueprint_of({}, enable_bucket=True, min_bucket_reso=320, resolution=(512, 512))
     (found,) = findings(tmp_path, buckets.RULES, case, "", blueprint=plain)
-    assert "config.toml:3" in found.message and found.where == "config.toml:3"
+    assert found.where == "config.toml:3"
+    nobody = blueprint_of({}, enable_bucket=False, min_bucket_reso=320)
+    assert findings(tmp_path, buckets.RULES, case, "", blueprint=nobody) == []
     both = type(plain)((*plain.datasets, *bucketed.datasets))
     assert findings(tmp_path, buckets.RULES, case, "", blueprint=both) == []
 

@@ -64,6 +64,10 @@ NOISE = (
         "noise-offset-multires", f"{ALONE}multires_noise_iterations = 6\n", VERIFY,
         (ALONE, "multires_noise_iterations = 6\n"),
     ),
+    Case(
+        "noise-offset-strength", "noise_offset = 5\n", SAMPLE, ("noise_offset = 0.1\n", "noise_offset = 1.0\n", ""),
+        words=("noise_offset is 5",),
+    ),
     Case("adaptive-noise-alone", "adaptive_noise_scale = 0.01\n", VERIFY, (f"{ALONE}adaptive_noise_scale = 0.01\n",)),
     Case(
         "adaptive-noise-unused", "noise_offset = 0\nadaptive_noise_scale = 0.01\n", SAMPLE,
@@ -131,6 +135,11 @@ WEIGHS = function(
     "    loss = apply_debiased_estimation(loss)",
 )
 
+SNR = function(
+    "apply_snr_weight", "gamma = torch.minimum(snr, torch.full_like(snr, gamma))", "loss = loss * snr_weight",
+    parameters="loss, snr, gamma",
+)  # fmt: skip
+
 LOSS = (
     Case(
         "scale-v-pred-alone", "scale_v_pred_loss_like_noise_pred = true\n", VERIFY,
@@ -143,6 +152,9 @@ LOSS = (
     Case(
         "snr-weights-twice", "min_snr_gamma = 5\ndebiased_estimation_loss = true\n", {"train_network.py": WEIGHS},
         ("min_snr_gamma = 5\n", "debiased_estimation_loss = true\n"),
+    ),
+    Case(
+        "min-snr-gamma-negative", "min_snr_gamma = -5\n", {CUSTOM: SNR}, ("min_snr_gamma = 5\n", "min_snr_gamma = 0\n"),
     ),
     Case(
         "huber-unused", "huber_c = 0.2\n", THRESHOLD, ("huber_c = 0.1\n", 'huber_c = 0.2\nloss_type = "huber"\n'),
@@ -197,6 +209,7 @@ FLOW_CASES = (
         "flow-loss-unused", "min_snr_gamma = 5\n", FLOWS, ("huber_c = 0.2\n",), FLUX,
         words=("min_snr_gamma has no effect",),
     ),
+    Case("v2-unused", "v2 = true\n", FLOWS, ("v2 = false\n",), FLUX),
     Case("flow-v-unused", "v_parameterization = true\n", FLOWS, ("v_parameterization = false\n",), FLUX),
     Case("flow-ip-noise-unused", "ip_noise_gamma = 0.1\n", FLOWS, ("",), FLUX),
     Case("flow-range-unused", "min_timestep = 100\n", FLOWS, ("",), FLUX),

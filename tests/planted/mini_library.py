@@ -468,6 +468,12 @@ def verify_sdxl_training_args(args, supportTextEncoderCaching=True):
     if args.clip_skip is not None:
         warn("no effect")
 """
+_SNR = """
+def apply_snr_weight(loss, timesteps, noise_scheduler, gamma):
+    snr = torch.stack([noise_scheduler.all_snr[each] for each in timesteps])
+    snr_weight = torch.minimum(snr, torch.full_like(snr, gamma)) / snr
+    return loss * snr_weight
+"""
 _MASKS = """
 def apply_masked_loss(loss, batch):
     if "conditioning_images" in batch:
@@ -519,7 +525,7 @@ LIBRARY = {
     "library/model_util.py": _MODEL_UTIL,
     "library/sdxl_train_util.py": _SDXL_TRAIN_UTIL,
     "library/sdxl_model_util.py": "def load_models_from_sdxl_checkpoint(path):\n    prefix = 'conditioner.embed'\n",
-    "library/custom_train_functions.py": _MASKS,
+    "library/custom_train_functions.py": _MASKS + _SNR,
     "library/strategy_sd.py": _STRATEGY,
     "library/original_unet.py": _UNET,
     "library/sdxl_original_unet.py": "class Transformer2DModel:\n    pass\n",

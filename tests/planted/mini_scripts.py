@@ -294,6 +294,11 @@ def get_block_dims_and_alphas(is_sdxl, block_dims, block_alphas, dim, alpha, con
 def create_network_from_weights(multiplier, file, vae, text_encoder, unet, weights_sd=None, **kwargs):
     pass
 
+class LoRAModule:
+    def __init__(self, lora_name, org_module, multiplier=1.0, lora_dim=4, alpha=1):
+        alpha = self.lora_dim if alpha is None or alpha == 0 else alpha
+        self.scale = alpha / self.lora_dim
+
 class LoRANetwork:
     UNET_TARGET_REPLACE_MODULE = ["Transformer2DModel"]
     TEXT_ENCODER_TARGET_REPLACE_MODULE = ["CLIPAttention", "CLIPMLP"]

@@ -254,7 +254,7 @@ MISTAKES = (
     _pictures(
         "no-upscale",
         (
-            *config("min_bucket_reso = 256", "min_bucket_reso = 256\nbucket_no_upscale = true"),
+            *config("min_bucket_reso = 256\nmax_bucket_reso = 1024", "bucket_no_upscale = true"),
             *write("data/img/08.png", png(200, 200)),
             *write("data/img/08.txt", "fox, den"),
         ),

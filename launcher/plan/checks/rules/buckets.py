@@ -20,13 +20,13 @@ def _bucketed(candidate: Candidate) -> Iterator[Part]:
     return (part for part in parts_of(candidate) if part.dataset.get("enable_bucket"))
 
 
-def _set(candidate: Candidate, part: Part, *keys: str) -> list[str]:
-    """Those of a dataset's parameters that are something else than the option is anyway."""
-    return [key for key in keys if _known(candidate, part, key) and part.dataset[key] != _default(candidate, key)]
-
-
-def _known(candidate: Candidate, part: Part, key: str) -> bool:
-    return candidate.has(key) and part.dataset.get(key) is not None
+def _written(candidate: Candidate, part: Part, *keys: str) -> list[str]:
+    """Those of a dataset's parameters that somebody wrote, whatever they are anyway, and turned on if switches."""
+    return [
+        key
+        for key in keys
+        if (key in part.places or candidate.chosen(key)) and part.dataset.get(key) not in (None, False)
+    ]
 
 
 def _default(candidate: Candidate, key: str) -> Any:
@@ -56,9 +56,9 @@ def bucket_settings_unused(candidate: Candidate) -> Said | None:
     if any(part.dataset.get("enable_bucket") for part in parts):
         return None
     for part in parts:
-        found = _set(candidate, part, *_LIMITS, "bucket_reso_steps", "bucket_no_upscale")
+        found = _written(candidate, part, *_LIMITS, "bucket_reso_steps", "bucket_no_upscale")
         if found:
-            message = f"{listed(found)} {are(found)} set{part.at(candidate, found[0])}, and enable_bucket is not."
+            message = f"{listed(found)} {are(found)} set, and enable_bucket is not."
             return Said(message, "Set enable_bucket = true.", found[0], place=part.place(found[0]))
     return None
 
@@ -73,11 +73,11 @@ def bucket_settings_unused(candidate: Candidate) -> Said | None:
 def bucket_limits_unused(candidate: Candidate) -> Said | None:
     """min_bucket_reso and max_bucket_reso with bucket_no_upscale, unless the resolution calls for them."""
     for part in _bucketed(candidate):
-        found = _set(candidate, part, *_LIMITS) if part.dataset.get("bucket_no_upscale") else []
+        found = _written(candidate, part, *_LIMITS) if part.dataset.get("bucket_no_upscale") else []
         sides = _sides(part)
         # The limits must hold the resolution all the same: then somebody had to set them.
         if found and sides and sides[0] >= _lower(candidate) and sides[1] <= _upper(candidate):
-            message = f"{listed(found)} {are(found)} set{part.at(candidate, found[0])}, and bucket_no_upscale too."
+            message = f"{listed(found)} {are(found)} set, and bucket_no_upscale too."
             return Said(message, "Leave the limits out, or bucket_no_upscale.", found[0], place=part.place(found[0]))
     return None
 

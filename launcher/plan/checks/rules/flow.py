@@ -52,6 +52,19 @@ def flow_loss_unused(candidate: Candidate) -> Said | None:
 
 
 @rule(
+    "v2-unused", Severity.WARNING,
+    "v2 is for models of Stable Diffusion 2. Another model is loaded and trained as ever, and only its file says v2.",
+    "the script's load_target_model; train_network.py, train",
+    options=("v2", "network_module"),
+)  # fmt: skip
+def v2_unused(candidate: Candidate) -> Said | None:
+    """v2 with a flow-matching model."""
+    if not candidate.value("v2") or not trains_flow(candidate):
+        return None
+    return Said(f"v2 has no effect in {candidate.trainer.script}.", "Leave v2 out.")
+
+
+@rule(
     "flow-v-unused", Severity.WARNING,
     "A flow-matching model predicts a flow: neither noise nor v, and along its own schedule.",
     "the script's get_noise_pred_and_target and get_noise_scheduler",
@@ -208,6 +221,7 @@ def swap_too_many(candidate: Candidate) -> Said | None:
 RULES: tuple[Rule, ...] = (
     flow_noise_unused,
     flow_loss_unused,
+    v2_unused,
     flow_v_unused,
     flow_ip_noise_unused,
     flow_range_unused,

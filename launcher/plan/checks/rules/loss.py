@@ -70,6 +70,22 @@ def snr_weights_twice(candidate: Candidate) -> Said | None:
 
 
 @rule(
+    "min-snr-gamma-negative", Severity.WARNING,
+    "The loss is multiplied with the smaller of gamma and the signal-to-noise ratio: below 0 the model learns to make "
+    "its mistakes larger.",
+    "library/custom_train_functions.py, apply_snr_weight",
+    Evidence("library/custom_train_functions.py", "apply_snr_weight", (r"torch\.minimum\(", r"gamma", r"loss \* snr_")),
+    options=("min_snr_gamma",),
+)  # fmt: skip
+def min_snr_gamma_negative(candidate: Candidate) -> Said | None:
+    """min_snr_gamma below 0."""
+    gamma = candidate.value("min_snr_gamma")
+    if not isinstance(gamma, (int, float)) or gamma >= 0 or trains_flow(candidate):
+        return None
+    return Said(f"min_snr_gamma is {gamma:g}: the loss becomes negative.", "Write 5, or leave it out.")
+
+
+@rule(
     "huber-unused", Severity.WARNING,
     "These settings belong to the Huber loss; the loss is another one.",
     _HUBER,
@@ -172,6 +188,7 @@ RULES: tuple[Rule, ...] = (
     scale_v_pred_alone,
     v_pred_like_with_v,
     snr_weights_twice,
+    min_snr_gamma_negative,
     huber_unused,
     huber_scale_unused,
     huber_snr_flow,

@@ -229,8 +229,8 @@ def network_alpha_none(candidate: Candidate) -> Said | None:
         return None
     dim = candidate.value("network_dim")
     rank = f"network_dim, {dim}" if isinstance(dim, int) else "the rank"
-    half = f"{dim // 2}" if isinstance(dim, int) and dim > 1 else "half of network_dim"
-    return Said(f"network_alpha is 0, which is taken for {rank}.", f"Write {half}, or whatever is meant.")
+    hint = f"Write {dim} if that is meant; half of it is usual." if isinstance(dim, int) else "Write what is meant."
+    return Said(f"network_alpha is 0, which is taken for {rank}.", hint)
 
 
 def _takes_rank_for_alpha(candidate: Candidate) -> bool:

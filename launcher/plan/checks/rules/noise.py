@@ -81,6 +81,23 @@ def noise_strength_unused(candidate: Candidate) -> Said | None:
 
 
 @rule(
+    "noise-offset-strength", Severity.WARNING,
+    "The offset is one random number for each channel, added to its noise. Above 1 it outweighs the noise itself, and "
+    "the model learns little but brightness.",
+    _SAMPLE,
+    _sampled(r"if args\.noise_offset: "),
+    Evidence("train_network.py", "train", (r"if args\.noise_offset: ",)),
+    options=("noise_offset",),
+)  # fmt: skip
+def noise_offset_strength(candidate: Candidate) -> Said | None:
+    """A noise_offset that is stronger than the noise."""
+    offset = candidate.value("noise_offset")
+    if not isinstance(offset, (int, float)) or abs(offset) <= 1 or trains_flow(candidate):
+        return None
+    return Said(f"noise_offset is {offset:g}: it outweighs the noise.", "Usual are 0.03 to 0.1.")
+
+
+@rule(
     "ip-noise-strength-unused", Severity.WARNING,
     "ip_noise_gamma_random_strength draws the strength of ip_noise_gamma anew in each step; without it there is "
     "nothing to draw.",
@@ -226,6 +243,7 @@ RULES: tuple[Rule, ...] = (
     adaptive_noise_alone,
     adaptive_noise_unused,
     noise_strength_unused,
+    noise_offset_strength,
     ip_noise_strength_unused,
     multires_discount_unused,
     zero_terminal_snr,
