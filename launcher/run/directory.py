@@ -93,11 +93,10 @@ def unavailable(path: Path, error: Exception) -> KlError:
 
 
 def _exists(path: Path) -> KlError:
-    return KlError(
-        f"The run directory {path} exists already.",
-        code=ExitCode.OUTPUT_UNAVAILABLE,
-        hint="Give the run another version (v2 instead of v1 in its name), or look at what is there and remove it.",
-    )
+    from launcher.run.occupied import what_to_do  # noqa: PLC0415 - it needs this module, and only a refusal needs it
+
+    message = f"The run directory {path} exists already."
+    return KlError(message, code=ExitCode.OUTPUT_UNAVAILABLE, hint=what_to_do(path))
 
 
 def _missing(path: Path) -> list[Path]:

@@ -14,5 +14,5 @@ ORDER = (
 
 def test_the_commands_are_listed_in_the_order_of_their_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
-    listed = capsys.readouterr().out.partition("Commands:")[2]
-    assert tuple(line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2:3].strip()) == ORDER
+    lines = capsys.readouterr().out.partition("Commands:")[2].splitlines()
+    assert tuple(line.split()[0] for line in lines if line.startswith("  ") and line[2:3].strip()) == ORDER
