@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from pathlib import Path
 
-from launcher.record.manifest import MANIFEST, read_manifest
+from launcher.record.manifest import MANIFEST, Manifest, read_manifest
 from launcher.run.artifacts import find_artifacts
 from launcher.run.cleanup import PARTIAL
 from launcher.run.outcome import Outcome
@@ -38,9 +38,14 @@ def _by_what_stands_there(directory: Path) -> str:
         return f"Nothing was started in it. If no other launch is just about to, kl clean {name} --yes removes it."
     if outcome is Outcome.SUCCEEDED or any(each.outcome == Outcome.SUCCEEDED.value for each in manifest.attempts):
         return f"It succeeded. {_ANOTHER}."
+    return _by_what_it_left(directory, manifest, _ENDED[outcome])
+
+
+def _by_what_it_left(directory: Path, manifest: Manifest, ended: str) -> str:
+    name = directory.name
     states = find_states(directory, name).whole
     if states:
-        return f"{_ENDED[outcome]} and has a state of step {states[0].step}: kl resume {name} goes on from it."
+        return f"{ended} and has a state of step {states[0].step}: kl resume {name} goes on from it."
     if find_artifacts(directory, manifest.final):
-        return f"{_ENDED[outcome]} and left no state to go on from. {_ANOTHER}, or move away what it left."
-    return f"{_ENDED[outcome]} and left nothing: kl clean {name} --yes removes it."
+        return f"{ended} and left no state to go on from. {_ANOTHER}, or move away what it left."
+    return f"{ended} and left nothing: kl clean {name} --yes removes it."
