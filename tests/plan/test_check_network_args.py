@@ -9,6 +9,7 @@ from candidate_bed import candidate_of
 from plan_bed import USUAL, codes, option, switch
 
 from launcher.base.findings import Finding, Severity
+from launcher.base.places import shipped_folder
 from launcher.plan.checks.network_args import check_network_args
 
 _TRAIN = """
@@ -445,3 +446,13 @@ def test_a_module_of_another_family_finds_nothing_to_train(tmp_path: Path) -> No
 def test_of_a_model_that_cannot_be_read_nothing_is_said(tmp_path: Path, missing: str) -> None:
     sources = {file: text for file, text in _FAMILIES.items() if file != missing}
     assert _found(tmp_path, "networks.lora", script="flux_train_network.py", sources=sources) == []
+
+
+def test_what_a_template_of_kl_publishes_is_no_error(tmp_path: Path) -> None:
+    template = shipped_folder("templates") / "pony-locon-guide.toml"
+    (tmp_path / "mine.toml").write_text('network_module = "lycoris.kohya"\n[network_args]\nblock_dims = [8, 8]\n')
+    packages = {"lycoris/kohya.py": "def create_network(*models, **kwargs):\n    return kwargs.get('algo')\n"}
+    for extended, severity in ((template, Severity.WARNING), (tmp_path / "mine.toml", Severity.ERROR)):
+        candidate = candidate_of(tmp_path, f'extends = "{extended}"\n', *USUAL, packages=packages)
+        found = [each for each in check_network_args(candidate) if "block_dims" in each.message]
+        assert [(each.code, each.severity) for each in found] == [("network-arg-unread", severity)]

@@ -10,6 +10,8 @@ from pathlib import Path
 from launcher.base.dataclass import dataclass
 from launcher.base.findings import Code, Finding, Severity
 from launcher.base.nearest import nearest
+from launcher.base.origin import Origin
+from launcher.base.places import shipped_folder
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.network_args_module import NetworkModule, version_of
 from launcher.plan.checks.network_args_values import values_of
@@ -35,7 +37,7 @@ UNREAD = Code(
     "network-arg-unread",
     Severity.ERROR,
     "Nobody asks for an item of this name: the trainer passes it on, records it in the model's metadata, and nothing "
-    "comes of it.",
+    "comes of it. In a template that ships with kl it is a warning: there it stands as others published it.",
     "train_network.py, NetworkTrainer.train; create_network of the network module",
 )
 DEPRECATED = Code(
@@ -97,17 +99,25 @@ def check_network_args(candidate: Candidate, *, cache: Path | None = None) -> It
     for item in candidate.items("network_args").values():
         where = str(item.origin)
         finding = _of_name(given, item.key, where) or _of_sign(candidate, item.key, item.text, where)
-        if finding:
-            yield finding
         if finding is None or finding.severity is not Severity.ERROR:
             known[item.key] = item
         elif finding.code == UNREAD.name and (near := _near(given, item.key)):
             misspelt[near] = replace(item, key=near)
+        if finding and finding.code == UNREAD.name and _ships_with_kl(item.origin):
+            drop = f'run.drop = ["network_args.{item.key}"] leaves it out.'
+            finding = replace(finding, severity=Severity.WARNING, hint=drop)
+        if finding:
+            yield finding
     said = list(values_of(candidate, module, known, call))
     if misspelt and said:  # what follows from the misspelt name only was said with it
         meant = set(values_of(candidate, module, {**misspelt, **known}, call))
         said = [finding for finding in said if finding in meant]
     yield from said
+
+
+def _ships_with_kl(origin: Origin) -> bool:
+    """Whether a value was not written by the user, but by the author of one of kl's own templates."""
+    return origin.path is not None and origin.path.parent == shipped_folder("templates")
 
 
 def _packages(candidate: Candidate) -> Packages:
