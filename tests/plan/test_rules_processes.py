@@ -17,7 +17,7 @@ SPEAKS = [
     ("persistent-workers", "persistent_data_loader_workers = true\nmax_data_loader_n_workers = 0", E, "needs workers"),
     ("data-loader-workers", "max_data_loader_n_workers = -1", E, "is below 0"),
     ("accelerate-precision", '[accelerate]\nmixed_precision = "bf16"', W, "the trainer's is 'no'"),
-    ("accelerate-precision", 'mixed_precision = "fp16"\n[accelerate]\nmixed_precision = "bf16"', W, "fox.toml:6"),
+    ("accelerate-precision", 'mixed_precision = "fp16"\n[accelerate]\nmixed_precision = "bf16"', W, "no effect"),
     ("accelerate-dynamo", '[accelerate]\ndynamo_backend = "inductor"', W, "the trainer sets 'no'"),
     ("accelerate-dynamo", 'torch_compile = true\n[accelerate]\ndynamo_backend = "eager"', W, "sets 'inductor'"),
     ("dynamo-backend", 'dynamo_backend = "eager"', W, "without torch_compile"),
@@ -66,6 +66,13 @@ def test_speaks(tmp_path: Path, code: str, text: str, severity: Severity, part: 
     assert finding is not None
     assert part in finding.message
     assert finding.severity is severity
+
+
+@pytest.mark.parametrize("key", ["mixed_precision", "dynamo_backend"])
+def test_what_accelerate_does_not_take_is_pointed_at(tmp_path: Path, key: str) -> None:
+    text = f'mixed_precision = "fp16"\ntorch_compile = true\n[accelerate]\n{key} = "no"'
+    finding = said_by(RULES, run_of(tmp_path, text), "accelerate-precision" if "_p" in key else "accelerate-dynamo")
+    assert finding is not None and str(finding.where).endswith("fox.toml:7")
 
 
 @pytest.mark.parametrize(("code", "text"), QUIET)

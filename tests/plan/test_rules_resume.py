@@ -130,11 +130,19 @@ def test_steps_are_counted_again(tmp_path: Path) -> None:
     _state(tmp_path)
     text = 'resume = "out/fox-state"'
     finding = _said(tmp_path, "resume-counts-again", text)
-    assert finding is not None and finding.severity is Severity.WARNING
+    assert finding is not None and finding.severity is Severity.ADVICE
     assert finding.hint is not None and finding.hint.startswith("skip_until_initial_step")
     several = _said(tmp_path, "resume-counts-again", text + "\ngradient_accumulation_steps = 2")
     assert several is not None and several.hint is None
     assert _said(tmp_path, "resume-counts-again", text + "\nskip_until_initial_step = true") is None
+
+
+def test_a_run_of_ones_own_is_resumed_by_name(tmp_path: Path) -> None:
+    state = _state(tmp_path)
+    (state.parent / "run.json").touch()
+    finding = _said(tmp_path, "resume-counts-again", 'resume = "out/fox-state"')
+    assert finding is not None and finding.severity is Severity.WARNING
+    assert finding.hint == "kl resume out goes on with that run, its steps and its names."
 
 
 @pytest.mark.parametrize("step", [0, None, "40", True, [], 1.5])

@@ -140,7 +140,6 @@ MISTAKES = (
         "accelerate-precision",
         WARNING,
         message="bf16",
-        at="mixed_precision",
     ),
     Planted(
         "variable-not-set",

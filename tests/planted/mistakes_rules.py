@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from mistake import ERROR, WARNING, Change, Planted, add, config, put, remove
+from pathlib import Path
+
+from mistake import ERROR, WARNING, Change, Planted, Write, add, config, put, remove
+from sound_specs import STATE
 
 from launcher.base.findings import Severity
 
@@ -148,6 +151,20 @@ MISTAKES = (
     _put("resume-nothing", put('"state"', '"states"'), "resume-no-state", base="sd15-resumed"),
     _put("resume-a-model", put('"state"', '"{models}/lora16.safetensors"'), "resume-no-state", base="sd15-resumed"),
     _put("resume-half", remove("state/optimizer.bin"), "resume-no-state", base="sd15-resumed", message="optimizer.bin"),
+    Planted(
+        "resume-of-a-run",
+        "sd15-resumed",
+        (
+            *put('resume = "state"', 'resume = "run/fox-state"'),
+            *put("skip_until_initial_step = true\n", ""),
+            *(Write(f"run/fox-state/{Path(name).name}", content) for name, content in STATE.items()),
+            Write("run/run.json", "{}"),
+        ),
+        "resume-counts-again",
+        WARNING,
+        hint="kl resume run",
+        at="resume",
+    ),
     _put("resume-finished", (), "resume-finished", base="sd15-resumed", name="fox-v1s800"),
     _add("initial-step-and-epoch", "initial_step = 100\ninitial_epoch = 2", "initial-step-and-epoch", WARNING),
     # Logs, uploads.

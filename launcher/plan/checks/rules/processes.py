@@ -82,8 +82,9 @@ def _accelerate_precision(candidate: Candidate) -> Said | None:
     flag, own = _by_user(candidate, "mixed_precision"), candidate.value("mixed_precision")
     if flag is None or not isinstance(own, str) or flag.value == own:
         return None
-    message = f"accelerate.mixed_precision = {flag.value!r} ({flag.origin}) has no effect: the trainer's is {own!r}."
-    return Said(message, f"Set mixed_precision = {flag.value!r} among the trainer's options, if that is meant.")
+    message = f"accelerate.mixed_precision = {flag.value!r} has no effect: the trainer's is {own!r}."
+    hint = f"Set mixed_precision = {flag.value!r} among the trainer's options, if that is meant."
+    return Said(message, hint, place=str(flag.origin))
 
 
 @rule(
@@ -99,8 +100,9 @@ def _accelerate_dynamo(candidate: Candidate) -> Said | None:
     own = candidate.value("dynamo_backend") if candidate.value("torch_compile") else "no"
     if flag is None or str(flag.value).lower() == str(own).lower():
         return None
-    message = f"accelerate.dynamo_backend = {flag.value!r} ({flag.origin}) has no effect: the trainer sets {own!r}."
-    return Said(message, "torch_compile = true and dynamo_backend among the trainer's options turn it on.")
+    message = f"accelerate.dynamo_backend = {flag.value!r} has no effect: the trainer sets {own!r}."
+    hint = "torch_compile = true and dynamo_backend among the trainer's options turn it on."
+    return Said(message, hint, place=str(flag.origin))
 
 
 @rule(

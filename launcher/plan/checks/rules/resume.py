@@ -120,8 +120,8 @@ def _finished(candidate: Candidate) -> Said | None:
 @rule(
     "resume-counts-again",
     Severity.WARNING,
-    "After a resume the trainer counts steps from 0, or with skip_until_initial_step from the begin of the state's "
-    "epoch. Saves are named after that count, and a state saved then says too few steps when it is resumed itself.",
+    "With resume the trainer counts steps from 0, or with skip_until_initial_step from the begin of the state's epoch: "
+    "the same steps get the same names again. kl resume goes on counting. For a state from elsewhere it is advice.",
     "train_network.py, train",
     options=("resume", "skip_until_initial_step"),
 )
@@ -131,10 +131,14 @@ def _counts_again(candidate: Candidate) -> Said | None:
         return None
     if not loop_says(candidate, _STEPS_OF_STATE, r"initial_step = 0 # do not skip", r"global_step = 0"):
         return None
-    message = f"resume: the state is of step {step}, and the trainer names its saves as if it began at step 0."
+    message = f"resume: the state is of step {step}, and the trainer counts its steps and names its saves from 0 on."
+    run = _run_of_state(candidate)
+    if run:
+        return Said(message, f"kl resume {run} goes on with that run, its steps and its names.")
     hint = "skip_until_initial_step = true goes on counting, as long as the state is of the first epoch."
     # It counts batches instead of steps where several make one step.
-    return Said(message, hint if candidate.value("gradient_accumulation_steps") in (None, 1) else None)
+    one = candidate.value("gradient_accumulation_steps") in (None, 1)
+    return Said(message, hint if one else None, severity=Severity.ADVICE)
 
 
 @rule(
@@ -246,6 +250,15 @@ def _step_of_state(candidate: Candidate) -> int | None:
         return None
     step = data.get("current_step") if isinstance(data, dict) else None
     return step if isinstance(step, int) and not isinstance(step, bool) else None
+
+
+def _run_of_state(candidate: Candidate) -> str | None:
+    """The name of kl's run whose directory holds the state; None for a state from elsewhere."""
+    folder = _folder(candidate)
+    try:
+        return folder.parent.name if folder and (folder.parent / "run.json").is_file() else None
+    except (OSError, ValueError):
+        return None
 
 
 def _states_in(folder: Path) -> list[str]:

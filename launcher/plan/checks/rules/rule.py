@@ -14,7 +14,7 @@ from launcher.trainer.source_text import Evidence
 class Said:
     """What a rule has to say about a run. `option` is the one to point at, else the rule's first one that is set.
 
-    `place` is where it stands when no option says it: in a dataset config.
+    `place` is where it stands when that is none of the rule's options: in a dataset config, or under [accelerate].
     `severity` where this case is milder than the rule's usual one.
     """
 
@@ -61,7 +61,7 @@ def apply_rules(rules: Iterable[Rule], candidate: Candidate) -> Iterator[Finding
         said = each.judge(candidate)
         if said and (not each.evidence or any(candidate.says(evidence) for evidence in each.evidence)):
             where = candidate.where(said.option) if said.option else _first_place(each, candidate)
-            yield each.code.at(where or said.place, said.message, said.hint, severity=said.severity)
+            yield each.code.at(said.place or where, said.message, said.hint, severity=said.severity)
 
 
 def _first_place(each: Rule, candidate: Candidate) -> str | None:
