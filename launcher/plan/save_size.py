@@ -31,7 +31,7 @@ _LORA_MODULES = {
 _SAME_SIZE = {
     "conv_dim", "conv_alpha", "dropout", "rank_dropout", "module_dropout", "verbose", "algo", "preset", "factor",
     "decompose_both", "full_matrix", "unbalanced_factorization", "rs_lora", "use_scalar", "rank_dropout_scale",
-    "bypass_mode", "wd_on_output", "constraint", "rescaled", "loraplus_lr_ratio", "loraplus_unet_lr_ratio",
+    "bypass_mode", "dora_wd", "wd_on_output", "constraint", "rescaled", "loraplus_lr_ratio", "loraplus_unet_lr_ratio",
     "loraplus_text_encoder_lr_ratio", "ggpo_beta", "ggpo_sigma", "network_reg_lrs", "split_qkv",
 }  # fmt: skip
 # lycoris/config.py: the groups of layers that each preset takes, in the U-Net and in the text encoders.
@@ -94,7 +94,7 @@ def _counted(candidate: Candidate, family: Family | None, model: Model | None) -
     try:
         dim = int(_DEFAULT_DIM if dim is None else dim)
         chosen = _chosen_layers(candidate, family, model, items, dim)
-        size = _size_of(candidate, items)
+        size = _decomposed(_size_of(candidate, items), items)
         if chosen is None or size is None or dim <= 0:
             return None
         found = [(layers.number * size(layers, rank), layers.number) for layers, rank in chosen]
@@ -150,6 +150,17 @@ def _size_of(candidate: Candidate, items: Mapping[str, str]) -> Callable[[Layers
         )
         return lambda layers, rank: _lokr(layers, rank, factor, both and not whole, whole, swapped)
     return None
+
+
+def _decomposed(
+    size: Callable[[Layers, int], float] | None, items: Mapping[str, str]
+) -> Callable[[Layers, int], float] | None:
+    """With the magnitudes of DoRA: one for each output, or each input (lycoris/modules/locon.py, LoConModule)."""
+    if size is None or items.get("algo") == "full" or items.get("dora_wd", "false").lower() == "false":
+        return size
+    if items.get("wd_on_output", "true").lower() != "false":  # it takes every other text for true
+        return lambda layers, rank: size(layers, rank) + layers.outputs
+    return lambda layers, rank: size(layers, rank) + layers.inputs
 
 
 def _lora(layers: Layers, rank: int) -> int:

@@ -62,6 +62,10 @@ def test_what_makes_a_save_larger_or_smaller(tmp_path: Path) -> None:
     locon = size(lycoris + 'preset = "attn-mlp"\n', module="lycoris.kohya")
     assert locon == plain
     assert size(lycoris, module="lycoris.kohya") > locon  # the preset full has convolutions
+    dora = lycoris + 'preset = "attn-mlp"\ndora_wd = true\n'
+    assert locon < size(dora, module="lycoris.kohya") < 1.2 * locon
+    assert size(dora + "wd_on_output = false\n", module="lycoris.kohya") != size(dora, module="lycoris.kohya")
+    assert size(lycoris + 'preset = "attn-mlp"\ndora_wd = false\n', module="lycoris.kohya") == locon
     loha = size(lycoris + 'algo = "loha"\npreset = "attn-mlp"\n', module="lycoris.kohya")
     assert loha == pytest.approx(2 * locon, rel=0.05)
     assert size(lycoris + 'algo = "lokr"\npreset = "attn-mlp"\n', module="lycoris.kohya") < locon
