@@ -13,6 +13,7 @@ from launching import Bed, launched, make_bed, make_plan
 
 from launcher.data.safetensors_header import Header, read_header
 from launcher.record.manifest import read_manifest
+from launcher.run.directory import KL_LOG
 from launcher.run.outcome import Outcome
 from launcher.run.state import settle
 
@@ -87,6 +88,7 @@ def _failed(bed: Bed, script: str) -> str:
         assert (manifest.outcome, manifest.attempts[0].exit_code, manifest.attempts[0].last_step) == ("failed", 1, 1)
         assert manifest == read_manifest(bed.root / NAME)
         _models_are_whole(bed)
+        assert f"{NAME} failed after 1 steps" in (bed.root / NAME / KL_LOG).read_text("utf-8")
         return str(said)
 
 
