@@ -185,6 +185,12 @@ class TestOtherMistakes:
         assert (finding.code, line_of(finding)) == ("dataset-missing-key", 8)
         assert "image_dir" in finding.message
 
+    def test_a_required_key_that_is_misspelt_is_told_once(self, tmp_path: Path) -> None:
+        finding = only_finding(tmp_path, SOUND.replace("image_dir", "image_dirs"))
+        assert (finding.code, finding.hint) == ("dataset-unknown-key", "Did you mean image_dir?")
+        found = config_findings(tmp_path, SOUND.replace("image_dir", "colour"))
+        assert {each.code for each in found} == {"dataset-unknown-key", "dataset-missing-key"}
+
     def test_mixed_kinds(self, tmp_path: Path) -> None:
         finding = only_finding(tmp_path, SOUND + '[[datasets.subsets]]\nmetadata_file = "m"\n')
         assert (finding.code, line_of(finding)) == ("dataset-mixed-kinds", 4)

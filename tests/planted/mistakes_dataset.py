@@ -33,6 +33,7 @@ MISTAKES = (
     _key("shuffle-captions", "shuffle_caption", "shuffle_captions", "shuffle_caption"),
     _key("caption-ext", "caption_extension", "caption_extention", "caption_extension"),
     _key("bucket", "enable_bucket", "enable_buckets", "enable_bucket"),
+    _key("image-dirs", "image_dir", "image_dirs", "image_dir"),
     _key("batchsize", "batch_size", "batchsize", "batch_size"),
     _key("resolutions", "resolution", "resolutions", "resolution"),
     _key("min-bucket", "min_bucket_reso", "min_bucket_res", "min_bucket_reso"),

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from launcher.base.findings import Code, Finding, Severity
+from launcher.base.nearest import nearest
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.dataset_given import Sanitizer, is_own_class, sanitizer_of
-from launcher.plan.checks.dataset_hints import DATASETS, GENERAL, IN_SUBSETS, hint_at_top, hint_for
+from launcher.plan.checks.dataset_hints import DATASETS, GENERAL, IN_SUBSETS, LONGEST, hint_at_top, hint_for
 from launcher.plan.checks.dataset_ignored import IGNORED, check_ignored
 from launcher.plan.checks.dataset_problems import SUBSETS, Problem, What, find_problems, tables_of
 from launcher.plan.checks.dataset_source import TOO_MUCH, Places, read_dataset_text
@@ -74,7 +75,7 @@ def check_dataset_config(candidate: Candidate) -> Iterator[Finding]:
     if sanitizer.keys is None:
         yield TOO_MUCH.at(text.places.of(()), f"The dataset config is not checked: {sanitizer.why}.", None)
         return
-    problems = list(find_problems(text.config, sanitizer.keys))
+    problems = _without_missing_ones_that_are_misspelt(list(find_problems(text.config, sanitizer.keys)))
     for problem in problems[:MOST_FINDINGS]:
         yield finding_of(problem, candidate, sanitizer, sanitizer.keys, text.places.of(problem.path))
     if len(problems) > MOST_FINDINGS:
@@ -84,6 +85,17 @@ def check_dataset_config(candidate: Candidate) -> Iterator[Finding]:
     if not any(problem.refused for problem in problems):
         yield from _empty(text.config, text.places)
         yield from check_ignored(candidate, sanitizer, text.config, text.places)
+
+
+def _without_missing_ones_that_are_misspelt(problems: list[Problem]) -> list[Problem]:
+    """The problems, without a key that is missing where a misspelt one stands that was most likely meant for it."""
+    missing = [problem for problem in problems if problem.what is What.MISSING]
+    misspelt = {
+        (problem.path[:-1], nearest(problem.key[:LONGEST], [other.key for other in missing]))
+        for problem in problems
+        if missing and problem.what is What.UNKNOWN
+    }
+    return [problem for problem in problems if problem not in missing or (problem.path, problem.key) not in misspelt]
 
 
 def finding_of(

@@ -11,7 +11,7 @@ from launcher.trainer.dataset_schema import DatasetKeys, ScriptSchema
 
 GENERAL, DATASETS, IN_SUBSETS = "[general]", "[[datasets]]", "[[datasets.subsets]]"
 _ALMOST = 0.9  # a key that is an option too, and yet no more than a slip: caption_extention is an old spelling
-_LONGEST = 64  # characters of a key that is compared with the names there are
+LONGEST = 64  # characters of a key that is compared with the names there are
 
 
 def hint_at_top(key: str, keys: ScriptSchema) -> str:
@@ -22,7 +22,7 @@ def hint_at_top(key: str, keys: ScriptSchema) -> str:
         return f"Write it under {GENERAL} or {DATASETS}."
     if any(key in kind.subset for kind in keys.kinds):
         return f"Write it under {IN_SUBSETS}."
-    near = nearest(key[:_LONGEST], ("general", "datasets"))
+    near = nearest(key[:LONGEST], ("general", "datasets"))
     return f"Did you mean {near}?" if near else f"There are {GENERAL} and {DATASETS}."
 
 
@@ -88,12 +88,12 @@ def _option(
 
 
 def _near(key: str, here: str, levels: dict[str, list[str]], keys: ScriptSchema) -> str:
-    near = nearest(key[:_LONGEST], levels[here])
+    near = nearest(key[:LONGEST], levels[here])
     if near:
         return f"Did you mean {near}?"
     elsewhere = {name: f", which belongs to {level}" for level, names in levels.items() for name in names}
     for kind in keys.kinds:
         for name in (*kind.subset, *kind.dataset):
             elsewhere.setdefault(name, ", which another kind of dataset has")
-    near = nearest(key[:_LONGEST], elsewhere)
+    near = nearest(key[:LONGEST], elsewhere)
     return f"Did you mean {near}{elsewhere[near]}?" if near else "Remove it."
