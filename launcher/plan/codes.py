@@ -70,7 +70,7 @@ NO_DATASET = Code(
 NAME_STEPS = Code(
     "name-steps",
     Severity.WARNING,
-    "The run is named after steps that it does not train: a name that lies is read wrong for ever.",
+    "The run is named after a number of steps that it does not train, and whoever reads the name later believes it.",
     "kl",
 )
 UNREAD = Code(

@@ -77,7 +77,7 @@ VALIDATION_SPLIT = Code(
     "dataset-validation-split",
     Severity.ERROR,
     "validation_split is a share between 0 and 1. Beyond it the trainer makes no validation dataset and only logs so; "
-    "above 1 it leaves pictures out of training all the same.",
+    "above 1 it leaves pictures out of training all the same, and with 1 all of them.",
     "library/config_util.py, generate_dataset_group_by_blueprint; library/train_util.py, split_train_val",
 )
 RANDOM_CROP = Code(

@@ -16,7 +16,7 @@ RESOLUTION = Code(
     "dataset-resolution",
     Severity.ERROR,
     "Every dataset needs a resolution, its own or that of the option; the trainer fails without, and with one below 1. "
-    "One below 64 is a warning: no model is trained so small.",
+    "No model is trained on one below 64: a warning, and an error where the buckets leave no room for it.",
     f"{_TRAIN_UTIL}, DreamBoothDataset.__init__",
 )
 BUCKET_RANGE = Code(

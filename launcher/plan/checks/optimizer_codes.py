@@ -66,7 +66,7 @@ DIFFERENT_RATES = Code(
 )  # fmt: skip
 FIRST_RATE_ONLY = Code(
     "first-rate-only", Severity.WARNING,
-    "With several learning rates only the first one takes effect with D-Adaptation.", _GET_OPTIMIZER,
+    "D-Adaptation takes one learning rate: of several only the first has an effect.", _GET_OPTIMIZER,
 )  # fmt: skip
 RATE_FAR_FROM_ONE = Code(
     "rate-far-from-one", Severity.WARNING,

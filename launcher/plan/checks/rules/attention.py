@@ -29,7 +29,7 @@ def attention_twice(candidate: Candidate) -> Said | None:
 
 @rule(
     "attention-unused", Severity.WARNING,
-    "This script does not go by it: the model has its own attention.",
+    "The model of this script has an attention of its own: these options change nothing in it.",
     "the script's load_target_model",
     Evidence("{script}", "load_target_model", (r"\A(?!.*replace_unet_modules)",)),
     options=("xformers", "mem_eff_attn", "network_module"),

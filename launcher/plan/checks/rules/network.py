@@ -177,7 +177,8 @@ def dim_from_weights_alone(candidate: Candidate) -> Said | None:
 
 @rule(
     "dim-from-weights-alpha", Severity.WARNING,
-    "With dim_from_weights the network is made after the weights, and these are not looked at.",
+    "With dim_from_weights the network is made like the one in network_weights: network_alpha and network_dropout are "
+    "not looked at.",
     _TRAIN, _FROM_WEIGHTS,
     options=("dim_from_weights", "network_alpha"),
 )  # fmt: skip

@@ -76,7 +76,8 @@ def fp8_base_precision(candidate: Candidate) -> Said | None:
 
 @rule(
     "fp8-base-unused", Severity.WARNING,
-    "The script says so itself, and goes on without them or with something it does not support.",
+    "fp8_base and fp8_base_unet are not for this model. The script logs that, and leaves them out or goes on with what "
+    "it does not support.",
     "hunyuan_image_train_network.py and anima_train_network.py, assert_extra_args",
     Evidence("{script}", "assert_extra_args", (r"if \(?args\.fp8_base or args\.fp8_base_unet\)?.*?logger\.warning\(",)),
     options=("fp8_base", "network_module"),

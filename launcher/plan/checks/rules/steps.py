@@ -89,7 +89,7 @@ def _two_models(candidate: Candidate) -> Said | None:
 @rule(
     "batch-size",
     Severity.ERROR,
-    "Pictures are put into batches of this size: 0 divides by zero, and of less no batch is made.",
+    "Pictures are put into batches of this size: with 0 the trainer divides by zero, with less it makes no batch.",
     "library/train_util.py, make_buckets",
     Evidence("library/train_util.py", "make_buckets", (r"/ self\.batch_size\)",)),
     options=("train_batch_size",),
@@ -187,7 +187,8 @@ def _seed(candidate: Candidate) -> Said | None:
 @rule(
     "learning-rate",
     Severity.WARNING,
-    "A rate this large ends in NaN with an optimizer that does not find its own; a minus sign or a missing e- is near.",
+    "A rate above 0.1 ends in NaN, and one below 0 makes the model worse with every step, unless the optimizer finds "
+    "its own. Most likely an e- is missing, or a minus sign is too much.",
     "kl",
     options=("learning_rate", "optimizer_type"),
 )
