@@ -69,6 +69,8 @@ class _Block:
 def read_end(log: Path) -> str:
     """The last part of the log; "" when it cannot be read."""
     try:
+        if not log.is_file():  # a pipe would be waited for
+            return ""
         with log.open("rb") as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - _READ))

@@ -16,6 +16,7 @@ from launcher.plan.plan import Plan, PlannedFile
 from launcher.plan.resume import From, resumed
 from launcher.record.manifest import Attempt, FileRecord, Manifest, ManifestError, read_manifest, write_manifest
 from launcher.run.directory import LOG, held, unavailable
+from launcher.run.kl_log import KlLog
 from launcher.run.launch import follow_attempt, launch, start_attempt
 from launcher.run.outcome import Outcome
 from launcher.run.result import RunResult
@@ -120,6 +121,7 @@ def _once_more(plan: Plan, result: RunResult, screen: Screen) -> RunResult:
     if not plan.auto_resume or result.outcome is not Outcome.FAILED or result.directory is None:
         return result
     safe = SafeScreen(screen)
+    safe.keep_in(KlLog(plan.directory))
     try:
         manifest = read_manifest(plan.directory)
         start = _since(plan, manifest)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.run.failure import explain, trainer_exit_code
+from launcher.run.failure import explain, read_end, trainer_exit_code
 
 BAR = "steps:  {n}%|████      | {n}/100 [00:15<00:15,  7.53s/it, avr_loss=1.21]"
 OWN = """Traceback (most recent call last):
@@ -160,3 +163,8 @@ def test_accelerates_own_exception_is_the_exception() -> None:
     own = MASK.format(ending="").split("\nsubprocess.")[0] + "\nConnectionError: port `29500` is taken\n"
     assert explain(1, own).exception == "ConnectionError: port `29500` is taken"
     assert explain(1, log("ValueError: no")).exception == "ValueError: no"  # that the script failed is not
+
+
+def test_a_log_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "sdscripts.log")
+    assert read_end(tmp_path / "sdscripts.log") == ""
