@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-
-from launcher.base.dataclass import dataclass
 
 
 class Source(str, Enum):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Union
 
-from launcher.base.dataclass import dataclass
 from launcher.base.origin import Origin
 
 Scalar = str | int | float | bool

@@ -7,9 +7,8 @@ path of five parts or more between underscores may also lose the last four of th
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from enum import Enum
-
-from launcher.base.dataclass import dataclass
 
 LONGEST = 1 << 20  # bytes read of a caption file: a text encoder takes some hundred
 

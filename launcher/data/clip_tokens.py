@@ -11,11 +11,9 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from pathlib import Path
-
-from launcher.base.dataclass import dataclass
 
 FILES = ("merges.txt", "tokenizer.json")  # either will do
 _LARGEST = 16 * 1024 * 1024  # bytes; the real files have 0.5 (merges.txt) and 2.2 MB (tokenizer.json)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
-
-from launcher.base.dataclass import dataclass
 
 # library/train_util.py, IMAGE_EXTENSIONS; .avif and .jxl only where a plugin for Pillow is installed.
 PICTURE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".PNG", ".JPG", ".JPEG", ".WEBP", ".BMP")

@@ -7,10 +7,10 @@ sd3_utils.py, flux_utils.py, lumina_util.py, hunyuan_image_models.py, anima_util
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from launcher.base.dataclass import dataclass
 from launcher.data.model_files import read_config, weight_files
 from launcher.data.safetensors_header import Header, read_header
 

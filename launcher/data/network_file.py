@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from launcher.base.dataclass import dataclass
 from launcher.data.model_family import Family
 from launcher.data.safetensors_header import Header
 

@@ -6,10 +6,10 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from launcher.base.dataclass import dataclass
 from launcher.base.files import sha256_of, write_whole
 from launcher.base.places import cache_folder
 from launcher.data.captions import Caption, read_caption

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from enum import Enum
-
-from launcher.base.dataclass import dataclass
 
 HEAD = 4096  # bytes read at once: enough for nearly every header
 _MOST_PARTS = 1000  # JPEG segments or boxes looked at: real files have a few dozen

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.base.dataclass import dataclass
 from launcher.data.picture_headers import HEAD, Bytes, DamagedError, Kind, kind_of, read_size
 
 _TAIL = 1 << 20  # bytes searched for a JPEG's end: what phones put behind it holds the same two bytes by chance

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import dataclass
 from math import prod
-
-from launcher.base.dataclass import dataclass
 
 # An escaped character, a bracket, a weight with the bracket that it closes, a colon, plain text.
 _PART = re.compile(r"\\[()\[\]\\]?|[(\[]|:(?P<weight>[+-]?[.\d]+)\)|[)\]]|[^\\()\[\]:]+|:")

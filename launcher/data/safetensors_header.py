@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from launcher.base.dataclass import dataclass
 
 # safetensors refuses headers above 100 MB. The largest of real models have some 1 MB; hostile ones above this size
 # would take longer to read than a check may take.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
-from launcher.base.dataclass import dataclass
 from launcher.base.errors import KlError
 from launcher.base.findings import Finding
 from launcher.base.nearest import nearest

@@ -7,11 +7,9 @@ defaults, each parameter from the nearest place that has it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
-
-from launcher.base.dataclass import dataclass
 
 
 class Kind(str, Enum):

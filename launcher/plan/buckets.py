@@ -11,9 +11,7 @@ import math
 import random
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import field
-
-from launcher.base.dataclass import dataclass
+from dataclasses import dataclass, field
 
 Size = tuple[int, int]  # width, height in pixels
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from launcher.base.dataclass import dataclass
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.findings import Finding, Severity
 from launcher.base.origin import Origin, Source

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.base.errors import KlError
 from launcher.base.findings import Finding
 from launcher.base.origin import Origin, Source

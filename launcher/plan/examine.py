@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from launcher.base.dataclass import dataclass
 from launcher.base.findings import Finding
 from launcher.plan.buckets import RunLength
 from launcher.plan.checks.advice import check_advice

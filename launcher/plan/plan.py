@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.base.dataclass import dataclass
 from launcher.base.findings import Finding, Severity
 from launcher.base.origin import Origin
 from launcher.base.settings import Setting, Value

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.base.findings import Finding
 from launcher.plan.blueprint import Blueprint, DatasetBlueprint, SubsetBlueprint
 from launcher.plan.checks.candidate import Candidate

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 
-from launcher.base.dataclass import dataclass
 from launcher.base.findings import Finding
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting, Value

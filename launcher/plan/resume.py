@@ -5,10 +5,9 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from launcher.base.dataclass import dataclass
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.origin import Origin, Source
 from launcher.plan.plan import Argument, Plan, PlannedFile, Trainer

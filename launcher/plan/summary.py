@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from launcher.base.dataclass import dataclass
+from dataclasses import dataclass
+
 from launcher.plan.buckets import RunLength
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.resources import Room, room

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.data.captions import Caption, candidates, read_caption, with_dot
 from launcher.data.folders import Folder, read_folder
 from launcher.data.picture_cache import look

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.data.captions import Caption
 from launcher.data.folders import Folder, read_folder
 from launcher.data.picture_cache import look

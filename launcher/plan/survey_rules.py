@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import dataclass
 
-from launcher.base.dataclass import dataclass
 from launcher.data.folders import PICTURE_EXTENSIONS
 from launcher.plan.checks.candidate import Candidate
 from launcher.trainer.packages import Packages

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum
 
-from launcher.base.dataclass import dataclass
 from launcher.data.captions import Caption
 from launcher.data.folders import Folder
 from launcher.data.pictures import PictureSize, Unreadable

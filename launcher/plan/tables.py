@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 from msgspec import Meta, Struct, ValidationError, convert, field
 
-from launcher.base.dataclass import dataclass
 from launcher.base.findings import Finding
 from launcher.base.nearest import nearest
 from launcher.base.origin import Source

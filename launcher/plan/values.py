@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.base.findings import Code
 from launcher.base.settings import Value
 from launcher.plan.codes import NOT_A_CHOICE, WRONG_COUNT, WRONG_TYPE

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import msgspec
 
-from launcher.base.dataclass import dataclass
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.nearest import nearest
 from launcher.record.manifest import Attempt, Manifest, ManifestError

@@ -6,10 +6,10 @@ import math
 import os
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from launcher.base.dataclass import dataclass
 from launcher.record.manifest import MANIFEST, Manifest, ManifestError
 from launcher.run.directory import LOG
 from launcher.run.failure import read_end

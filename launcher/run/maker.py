@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from launcher.base.dataclass import dataclass
 from launcher.record.manifest import MANIFEST, ManifestError
 from launcher.run.find import FoundRun, runs_in
 from launcher.run.listing import moment

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.base.dataclass import dataclass
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.nearest import nearest
 from launcher.base.origin import Source

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from launcher.base.dataclass import dataclass
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.nearest import nearest
 from launcher.base.origin import Source

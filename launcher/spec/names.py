@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import NoReturn
 
-from launcher.base.dataclass import dataclass
 from launcher.base.errors import ExitCode, KlError
 
 LONGEST = 128

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from launcher.base.dataclass import dataclass
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting
 from launcher.spec.flatten import flatten

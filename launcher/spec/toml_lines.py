@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
-from launcher.base.dataclass import dataclass
 from launcher.spec.toml_parser import loads
 from launcher.spec.tree import DEEPEST, MOST_VALUES, KeyPath, refused, too_deep, too_many
 

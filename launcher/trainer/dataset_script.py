@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.trainer.cache import remembered
 from launcher.trainer.static.sources import Sources
 

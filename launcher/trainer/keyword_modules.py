@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from launcher.base.dataclass import dataclass
 from launcher.trainer.static.sources import Sources, dotted_name
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

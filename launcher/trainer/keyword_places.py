@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from launcher.base.dataclass import dataclass
 from launcher.trainer.keyword_modules import Found, Function, Modules, parameters
 
 WALKING = frozenset({"items", "keys", "values"})

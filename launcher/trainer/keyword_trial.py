@@ -9,10 +9,9 @@ from __future__ import annotations
 import ast
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.trainer import keyword_expressions, keyword_statements
 from launcher.trainer.keyword_modules import Found, Modules, parameters
 from launcher.trainer.keyword_statements import Outcome

@@ -7,9 +7,8 @@ on to. Where they go somewhere that cannot be followed, the reading is open: the
 from __future__ import annotations
 
 import ast
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from launcher.base.dataclass import dataclass
 from launcher.trainer.keyword_modules import Found, Function, Modules, parameters
 from launcher.trainer.keyword_places import WALKING, Place, callee_of, literal_of, nodes_of, texts_of
 from launcher.trainer.static.sources import Sources

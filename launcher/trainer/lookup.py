@@ -11,11 +11,11 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 
-from launcher.base.dataclass import dataclass
 from launcher.trainer.packages import Packages
 from launcher.trainer.source_text import definitions
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.trainer.cache import remembered
 from launcher.trainer.keyword_results import Trial, trial_from_json
 from launcher.trainer.keywords import Keywords, read_keywords

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.trainer import signatures
 from launcher.trainer.following import Walker, follow
 from launcher.trainer.following_values import UNKNOWN, Local, Made, Named, Options, Raised, Refusal, Walk, World

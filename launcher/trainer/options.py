@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Union
-
-from launcher.base.dataclass import dataclass
 
 Scalar = str | int | float | bool | None
 Data = Union[Scalar, tuple["Data", ...]]  # noqa: UP007 - `|` does not take a name that is still to come

@@ -9,10 +9,9 @@ import ast
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-
-from launcher.base.dataclass import dataclass
 
 _MAPPING = re.compile(rb"^MAPPING[^=\n]*= *(\{.*\})\s*$", re.MULTILINE)  # of setuptools' __editable___*_finder.py
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.trainer.cache import remembered
 from launcher.trainer.sampling_functions import ENTRY, Function, sampling_functions
 from launcher.trainer.static.sources import Sources

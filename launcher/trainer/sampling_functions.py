@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from launcher.base.dataclass import dataclass
 from launcher.trainer.static.sources import Sources
 
 ENTRY = "sample_images"

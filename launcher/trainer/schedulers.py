@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.trainer.following import follow
 from launcher.trainer.following_values import UNKNOWN, Made, Options, Walk
 from launcher.trainer.optimizers import TrainerFile, follow_optimizer

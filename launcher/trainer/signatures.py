@@ -6,10 +6,9 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from launcher.base.dataclass import dataclass
 from launcher.trainer.lookup import Absence, Definition, Found, Kind, find_definition, name_in_module
 from launcher.trainer.packages import Packages
 

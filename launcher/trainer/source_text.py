@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from launcher.base.dataclass import dataclass
 
 _LARGEST = 20_000_000  # bytes: no source file is larger
 _DEFINES = re.compile(r"([ \t]*)(?:async +)?(?:def|class) +")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.base.errors import KlError
 from launcher.plan.blueprint import Blueprint
 from launcher.plan.paths import with_whole_paths

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.base.findings import Code, Finding, Severity
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.dataset_ignored import IGNORED

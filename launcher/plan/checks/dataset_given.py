@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.plan.blueprint import Kind
 from launcher.plan.checks.candidate import Candidate
 from launcher.trainer.dataset_schema import DatasetSchema, ScriptSchema, for_script, read_dataset_schema

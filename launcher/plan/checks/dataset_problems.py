@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.plan.checks.dataset_values import is_odd, passes
 from launcher.spec.tree import KeyPath
 from launcher.trainer.dataset_schema import DatasetKeys, Keys, ScriptSchema, Wanted

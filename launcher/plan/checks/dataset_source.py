@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
 from math import isnan
 from pathlib import Path
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.base.errors import KlError
 from launcher.base.findings import Code, Finding, Severity
 from launcher.plan.checks.candidate import Candidate

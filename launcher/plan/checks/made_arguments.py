@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.base.findings import Code, Finding
 from launcher.base.nearest import nearest
 from launcher.plan.checks.candidate import Candidate

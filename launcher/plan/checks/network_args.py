@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from launcher.base.dataclass import dataclass
 from launcher.base.findings import Code, Finding, Severity
 from launcher.base.nearest import nearest
 from launcher.base.origin import Origin

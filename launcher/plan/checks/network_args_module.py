@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from launcher.base.dataclass import dataclass
 from launcher.base.findings import Code, Severity
 from launcher.trainer.packages import ModuleFile, Packages
 from launcher.trainer.source_text import SourceText

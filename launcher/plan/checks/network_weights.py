@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.base.dataclass import dataclass
 from launcher.base.errors import KlError
 from launcher.base.findings import Code, Finding, Severity
 from launcher.data.model_family import Family, Kind, recognise

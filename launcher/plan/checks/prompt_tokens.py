@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from launcher.base.dataclass import dataclass
 from launcher.base.findings import Finding
 from launcher.data.clip_tokens import ClipTokenizer, most_tokens
 from launcher.data.prompt_weights import Weighted, weighted

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.base.dataclass import dataclass
 from launcher.base.findings import Code, Finding, Severity
 from launcher.base.origin import Source
 from launcher.base.ports import free_port, is_taken

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
-
-from launcher.base.dataclass import dataclass
 
 # How a block of statements ends: None (at its end), "return", "break", "continue" or "raise".
 Outcome = str | None

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from launcher.base.dataclass import dataclass
 from launcher.plan.blueprint import Kind
 from launcher.plan.checks.candidate import Candidate
 from launcher.trainer.source_text import Evidence

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
-from launcher.base.dataclass import dataclass
 from launcher.base.findings import Code, Finding, Severity
 from launcher.plan.checks.candidate import Candidate
 from launcher.trainer.source_text import Evidence
