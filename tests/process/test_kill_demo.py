@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,11 +59,24 @@ def _is_script(process: psutil.Process) -> bool:
 @pytest.fixture
 def training(tmp_path: Path) -> Iterator[Training]:
     """The demo, training; six steps with a model and a state after every second one."""
+    with _launched(tmp_path, step_seconds=0.3) as training:
+        yield training
+
+
+@pytest.fixture
+def slow_training(tmp_path: Path) -> Iterator[Training]:
+    """The same, for longer than kl waits before it sends SIGTERM: an import may swallow the SIGINT before."""
+    with _launched(tmp_path, step_seconds=10) as training:
+        yield training
+
+
+@contextmanager
+def _launched(tmp_path: Path, step_seconds: float) -> Iterator[Training]:
     bed = Bed(tmp_path)
     demo = lay_out(tmp_path / "demo")
     sets = (f"env.path={sys.executable}", "env.kind=python", "save_every_n_steps=2", "sample_every_n_steps=100")
     words = kl_words("launch", str(demo.spec), "--name", NAME, *(word for item in sets for word in ("--set", item)))
-    environ = {**kl_environ(bed), "KL_DEMO_STEP_SECONDS": "0.3", "NO_CLEAN": "1"}
+    environ = {**kl_environ(bed), "KL_DEMO_STEP_SECONDS": str(step_seconds), "NO_CLEAN": "1"}
     with (
         (tmp_path / "output").open("wb") as output,
         subprocess.Popen(
@@ -109,7 +122,8 @@ def test_kl_is_killed_while_it_trains(training: Training) -> None:
     _check(training, "succeeded", *saved, f"{NAME}.safetensors")
 
 
-def test_kl_is_asked_to_stop_while_the_trainer_loads(training: Training) -> None:
+def test_kl_is_asked_to_stop_while_the_trainer_loads(slow_training: Training) -> None:
+    training = slow_training
     assert training.process.poll() is None
     training.process.send_signal(signal.SIGTERM)
     assert training.process.wait(60) == 143
