@@ -10,6 +10,7 @@ from launcher.base.errors import ExitCode, KlError
 from launcher.base.findings import Finding, Severity
 from launcher.cli.render import findings_as_data
 from launcher.plan.checks.model_file import size_text
+from launcher.plan.checks.prompt_codes import NOT_COUNTED
 from launcher.plan.codes import ENVIRONMENT, SPEC
 from launcher.plan.examine import Examined
 from launcher.plan.plan import Plan
@@ -21,6 +22,8 @@ def check_as_text(plan: Plan, examined: Examined, *, refused: bool) -> Iterator[
     summary = summary_of(plan, examined.candidate, examined.survey, examined.length)
     yield f"{plan.name}: {_verdict(plan, refused)}"
     yield from (f"  {label:<10} {text}" for label, text in _summary(summary) if text)
+    if any(finding.code == NOT_COUNTED.name for finding in plan.findings):
+        yield "  prompts    their tokens were not counted: CLIP's tokenizer is not on this machine"
 
 
 def check_as_data(plan: Plan, examined: Examined, shown: Sequence[Finding], *, refused: bool) -> dict[str, Any]:

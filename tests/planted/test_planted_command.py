@@ -69,3 +69,14 @@ def test_a_warning_refuses_with_strict_only_and_can_be_allowed(bed: Bed, tmp_pat
     assert _check(bed, tmp_path, "--strict")[0] == 65
     code, said = _check(bed, tmp_path, "--strict", "--allow", planted.code)
     assert (code, [each["code"] for each in said["allowed"]]) == (0, [planted.code])
+
+
+def test_tokens_that_were_not_counted_are_said_unasked(bed: Bed, tmp_path: Path) -> None:
+    lay_out(bed, tmp_path, BY_ID["sd15-lora"])
+    words = [sys.executable, "-m", "launcher", "check", "fox.toml", "--name", "fox-v1s2000"]
+    environ = {**bed.environ(), "PYTHONPATH": os.fspath(_SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
+    said = [subprocess.run(words, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True).stdout]
+    (tmp_path / "long.txt").write_text("a fox in the forest, " * 30 + "--w 512 --h 512\n", "utf-8")
+    words += ["--set", f"sample_prompts={tmp_path / 'long.txt'}", "--set", "sample_every_n_steps=500"]
+    said.append(subprocess.run(words, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True).stdout)
+    assert ["were not counted" in text for text in said] == [False, True]
