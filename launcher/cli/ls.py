@@ -136,6 +136,7 @@ def _show(runs: Sequence[ListedRun], roots: Sequence[Path], every: int, *, hidde
     import json
     import shutil
 
+    from launcher.base.words import counted
     from launcher.cli.render import short, show_lines
     from launcher.cli.render_runs import has_colours, run_as_data, runs_as_lines, show_plainly
 
@@ -151,4 +152,4 @@ def _show(runs: Sequence[ListedRun], roots: Sequence[Path], every: int, *, hidde
     else:
         show_lines(["There are no runs in " + (", ".join(short(root) for root in roots) or "any folder") + "."])
     if hidden:
-        show_lines([f"{hidden} removed failed {'run' if hidden == 1 else 'runs'}: kl ls --failed"])
+        show_lines([f"{counted(hidden, 'removed failed run')}: kl ls --failed"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from launcher.base.errors import ExitCode, KlError
+from launcher.base.words import counted
 from launcher.cli.parameters import Allow, Arguments, Name, Sets, Target
 
 if TYPE_CHECKING:
@@ -54,6 +55,5 @@ def show_plan(plan: Plan, *, as_shell: bool = False, as_json: bool = False) -> N
 def refuse_errors(plan: Plan) -> None:
     """Raise KlError (spec refused) with the plan's findings when there are errors among them."""
     if plan.errors:
-        number = len(plan.errors)
-        message = f"{plan.name} is refused: {number} error{'s' if number > 1 else ''}."
+        message = f"{plan.name} is refused: {counted(len(plan.errors), 'error')}."
         raise KlError(message, code=ExitCode.SPEC_REFUSED, findings=plan.findings)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from launcher.base.words import counted
 from launcher.cli.render import short
 from launcher.run.clean import Cleaned
 from launcher.run.outcome import Outcome
@@ -29,13 +30,13 @@ def clean_as_text(cleaned: Sequence[Cleaned], roots: Sequence[Path], *, asked: b
         yield f"{_verb(each):<8}  {each.verdict.run.name:<{width}}  {_why(each)}"
     gone = [each for each in cleaned if each.gone]
     going = [each for each in cleaned if each.verdict.goes]
-    runs = "run" if len(cleaned) == 1 else "runs"
+    runs = counted(len(cleaned), "run")
     if asked:
-        yield f"{len(gone)} of {len(cleaned)} {runs} removed ({_bytes(gone)})."
+        yield f"{len(gone)} of {runs} removed ({_bytes(gone)})."
     elif going:
-        yield f"{len(going)} of {len(cleaned)} {runs} may be removed ({_bytes(going)}): kl clean --yes does it."
+        yield f"{len(going)} of {runs} may be removed ({_bytes(going)}): kl clean --yes does it."
     else:
-        yield f"None of {len(cleaned)} {runs} is to be removed."
+        yield f"None of {runs} is to be removed."
 
 
 def clean_as_data(cleaned: Sequence[Cleaned]) -> dict[str, Any]:

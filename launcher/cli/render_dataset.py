@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from launcher.base.words import counted
 from launcher.cli.render import short
 from launcher.data.pictures import Unreadable
 from launcher.plan.buckets import RunLength, Size
@@ -18,7 +19,7 @@ _MOST_TAGS = 20  # shown as text
 def dataset_as_text(name: str, survey: Survey, length: RunLength | None, tags: Counter[str]) -> Iterator[str]:
     """Subsets, buckets, how long the run is, and the most frequent tags."""
     pictures = sum(len(subset.trained) for _, subset in survey.subsets)
-    yield f"{name}: {_number(pictures, 'picture')}, {_number(survey.images, 'training image')} with repeats"
+    yield f"{name}: {counted(pictures, 'picture')}, {counted(survey.images, 'training image')} with repeats"
     for number, dataset in enumerate(survey.datasets):
         yield ""
         yield from _dataset(dataset, number if len(survey.datasets) > 1 else None)
@@ -26,7 +27,7 @@ def dataset_as_text(name: str, survey: Survey, length: RunLength | None, tags: C
     yield from _length(survey, length)
     if tags:
         yield ""
-        yield f"{_number(len(tags), 'tag')}, most frequent first"
+        yield f"{counted(len(tags), 'tag')}, most frequent first"
         yield from _table([(str(count), tag) for tag, count in tags.most_common(_MOST_TAGS)], "><")
 
 
@@ -149,7 +150,3 @@ def _table(rows: Sequence[Sequence[str]], align: str) -> Iterator[str]:
 
 def _size(size: Size) -> str:
     return f"{size[0]}×{size[1]}"
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

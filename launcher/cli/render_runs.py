@@ -9,10 +9,10 @@ import time
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TextIO
 
+from launcher.base.times import as_written
 from launcher.cli.render import duration, short
 from launcher.run.listing import ListedRun
 from launcher.run.outcome import Outcome
@@ -60,8 +60,8 @@ def run_as_data(listed: ListedRun) -> dict[str, Any]:
         "outcome": None if listed.outcome is None else listed.outcome.value,
         "removed": listed.run.removed,
         "problem": listed.problem,
-        "created": _utc(listed.created),
-        "started": _utc(listed.started),
+        "created": as_written(listed.created),
+        "started": as_written(listed.started),
         "seconds": listed.seconds,
         "step": listed.step,
         "total_steps": listed.total_steps,
@@ -129,13 +129,6 @@ def outcome_as_text(listed: ListedRun) -> str:
     """The outcome in a word, and whether the run was removed."""
     word = "damaged" if listed.outcome is None else listed.outcome.value
     return f"{word}, removed" if listed.run.removed else word
-
-
-def _utc(seconds: float | None) -> str | None:
-    try:
-        return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="seconds")
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _cells(listed: ListedRun, names: Counter[str]) -> tuple[str, ...]:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from launcher.base.origin import Source
+from launcher.base.times import moment, seconds_of
 from launcher.cli.render import duration, short
 from launcher.cli.render_runs import bytes_as_text, loss_as_text, number_as_data, steps_as_text, time_as_text
 from launcher.record.manifest import Attempt, FindingRecord, Manifest, OptionRecord, manifest_bytes
 from launcher.run.account import RunAccount, log_of
 from launcher.run.artifacts import Artifact, ArtifactKind
-from launcher.run.listing import moment
 from launcher.run.outcome import Outcome, signal_of
 
 LABEL = 18  # columns of the names on the left
@@ -124,9 +124,9 @@ def _place(account: RunAccount) -> str:
 
 def _attempt(attempt: Attempt, account: RunAccount, *, last: bool) -> Iterator[str]:
     yield time_as_text(moment(attempt.started))
-    begin, end = moment(attempt.started), moment(attempt.ended)
-    if begin is not None and end is not None:
-        yield duration(max(0.0, end - begin))
+    lasted = seconds_of([(attempt.started, attempt.ended)])
+    if lasted is not None:
+        yield duration(lasted)
     yield account.outcome.value if last else attempt.outcome
     if attempt.exit_code is not None:
         signal = signal_of(attempt.exit_code)

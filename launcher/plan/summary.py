@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from launcher.base.words import counted
 from launcher.plan.buckets import RunLength
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.resources import Room, room
@@ -94,7 +95,7 @@ def _every(candidate: Candidate) -> str | None:
     for option, what in (("save_every_n_steps", "step"), ("save_every_n_epochs", "epoch")):
         value = candidate.value(option)
         if isinstance(value, int) and value > 0:
-            parts.append(what if value == 1 else f"{value} {what}s")
+            parts.append(what if value == 1 else counted(value, what))
     return " and every ".join(parts) or None
 
 

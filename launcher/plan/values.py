@@ -9,6 +9,7 @@ from typing import Any
 
 from launcher.base.findings import Code
 from launcher.base.settings import Value
+from launcher.base.words import listed
 from launcher.plan.codes import NOT_A_CHOICE, WRONG_COUNT, WRONG_TYPE
 from launcher.trainer.options import Option
 
@@ -58,8 +59,7 @@ def text_of(option: Option, value: Value) -> str | BadValue:
     choices = [str(choice) for choice in option.choices]
     if _same_type(option, text) in option.choices:
         return text
-    hint = f"It may be {', '.join(choices[:-1])} or {choices[-1]}." if len(choices) > 1 else f"It may be {choices[0]}."
-    return BadValue(NOT_A_CHOICE, f"{option.name} cannot be {text!r}.", hint)
+    return BadValue(NOT_A_CHOICE, f"{option.name} cannot be {text!r}.", f"It may be {listed(choices, 'or')}.")
 
 
 def as_parsed(option: Option, value: Value) -> Any:

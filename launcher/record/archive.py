@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
 
 from launcher import __version__
 from launcher.base.files import sha1_of, sha256_of
 from launcher.base.findings import Finding
+from launcher.base.times import now
 from launcher.plan.plan import Argument, Plan
 from launcher.record.installed import lycoris_repository
 from launcher.record.manifest import (
@@ -26,11 +26,6 @@ from launcher.record.manifest import (
 from launcher.record.repositories import one_line, repository_at, repository_line
 
 REPOSITORIES = "repos.git"
-
-
-def now() -> str:
-    """The time in UTC, as the manifest writes it."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def archive_names(plan: Plan) -> tuple[str, ...]:

@@ -11,13 +11,14 @@ import msgspec
 
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.nearest import nearest
+from launcher.base.times import seconds_of
 from launcher.record.manifest import Attempt, Manifest, ManifestError
 from launcher.run.afterwards import failure_of
 from launcher.run.artifacts import Artifact, find_artifacts
 from launcher.run.directory import LOG
 from launcher.run.failure import Failure
 from launcher.run.find import FoundRun
-from launcher.run.listing import live_progress, seconds_of
+from launcher.run.listing import live_progress
 from launcher.run.outcome import Outcome
 from launcher.run.size import bytes_of
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 
+from launcher.base.times import seconds_of
 from launcher.record.manifest import MANIFEST, Manifest, ManifestError, read_manifest
 from launcher.run.artifacts import find_artifacts
 from launcher.run.failure import Failure, explain, read_end, recorded_options
@@ -49,7 +49,7 @@ def result_afterwards(run: FoundRun, manifest: Manifest, outcome: Outcome) -> Ru
         steps=last.last_step,
         last_loss=last.last_loss,
         artifacts=() if run.removed else find_artifacts(run.directory, manifest.final),
-        seconds=_seconds(last.started, last.ended),
+        seconds=seconds_of([(last.started, last.ended)]) or 0.0,
         failure=failure_of(run, manifest) if outcome is Outcome.FAILED else None,
         removed_to=run.directory if run.removed else None,
         log=log_name(manifest),
@@ -63,10 +63,3 @@ def failure_of(run: FoundRun, manifest: Manifest) -> Failure:
     if code is not None:
         return explain(code, end, options)
     return replace(explain(1, end, options), reason="the trainer ended, and nobody saw its exit code")
-
-
-def _seconds(started: str, ended: str | None) -> float:
-    try:
-        return (datetime.fromisoformat(ended or "") - datetime.fromisoformat(started)).total_seconds()
-    except (ValueError, TypeError):
-        return 0.0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from launcher.record.archive import now
+from launcher.base.times import now
 from launcher.record.manifest import MANIFEST, ArtifactRecord, Attempt, Manifest, write_manifest
 from launcher.run.outcome import Outcome, signal_of
 from launcher.run.process import Processes

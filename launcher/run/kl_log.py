@@ -7,7 +7,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from launcher.record.archive import now
+from launcher.base.times import now
 from launcher.run.directory import KL_LOG
 
 LARGEST = 256 * 1024  # bytes; the older half goes then

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from launcher import __version__
 from launcher.base.errors import ExitCode, KlError
+from launcher.base.times import now
 from launcher.plan.plan import Plan
-from launcher.record.archive import archive_names, now, write_archive
+from launcher.record.archive import archive_names, write_archive
 from launcher.record.manifest import Attempt, Manifest, write_manifest
 from launcher.run.attempt import begin, begun, reserve, see, write
 from launcher.run.conclude import Ended, conclude

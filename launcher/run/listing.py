@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
+from launcher.base.times import moment, seconds_of
 from launcher.record.manifest import MANIFEST, Manifest, ManifestError
 from launcher.run.directory import LOG
 from launcher.run.failure import read_end
@@ -92,26 +91,6 @@ def listed(run: FoundRun) -> ListedRun:
         return _unreadable(run, error.strerror or str(error))
     except (ManifestError, ValueError, TypeError, AttributeError) as error:  # anything may stand in a foreign run.json
         return _unreadable(run, str(error))
-
-
-def moment(text: str | None) -> float | None:
-    """A time of the manifest in seconds since 1970; None where it is none."""
-    try:
-        found = datetime.fromisoformat(text or "")
-        return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
-def seconds_of(attempts: Iterable[tuple[str, str | None]], *, running: bool) -> float | None:
-    """How long attempts took together, by their starts and ends; one that runs counts up to now."""
-    spans = []
-    for started, ended in attempts:
-        begin, end = moment(started), moment(ended)
-        end = time.time() if end is None and running else end
-        if begin is not None and end is not None:
-            spans.append(max(0.0, end - begin))
-    return sum(spans) if spans else None
 
 
 def live_progress(log: Path) -> Progress | None:

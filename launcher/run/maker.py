@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from launcher.base.times import moment
 from launcher.record.manifest import MANIFEST, ManifestError
 from launcher.run.find import FoundRun, runs_in
-from launcher.run.listing import moment
 from launcher.run.manifest_parts import RunPart, read_part
 
 _BLOCK = 1 << 20

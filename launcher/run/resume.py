@@ -7,11 +7,11 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.files import sha1_of, sha256_of, write_whole
+from launcher.base.times import moment
 from launcher.plan.plan import Plan, PlannedFile
 from launcher.plan.resume import From, resumed
 from launcher.record.manifest import Attempt, FileRecord, Manifest, ManifestError, read_manifest, write_manifest
@@ -144,7 +144,8 @@ def _since(plan: Plan, manifest: Manifest) -> From | None:
     if last.stop_signal is not None or last.stop_reason is not None or ended:
         return None
     start, _ = choose(plan.directory, manifest, Outcome.FAILED, None)
-    newer = start.step > (last.first_step or 0) and start.state.stat().st_mtime >= _seconds(last.started)
+    started = moment(last.started)
+    newer = start.step > (last.first_step or 0) and started is not None and start.state.stat().st_mtime >= started
     return start if newer else None
 
 
@@ -234,13 +235,6 @@ def _why_none(states: States, notes: Sequence[str], total: int | None) -> str:
         return "With save_state = true, and save_every_n_steps, a run has some. kl launch trains it again."
     said = "; ".join(notes)
     return f"{said}." if total is None or not states.whole else f"{said}. --steps N goes on to more than {total} steps."
-
-
-def _seconds(time: str) -> float:
-    try:
-        return datetime.fromisoformat(time).timestamp()
-    except ValueError:
-        return float("inf")
 
 
 def _refused(message: str, hint: str) -> KlError:

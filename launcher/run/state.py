@@ -7,11 +7,11 @@ import time
 import zipfile
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 
 import psutil
 
+from launcher.base.times import as_written, moment
 from launcher.data.safetensors_header import Header, Why, read_header
 from launcher.record.manifest import ArtifactRecord, Attempt, Manifest, ManifestError, read_manifest
 from launcher.run.artifacts import final_model_there, find_artifacts
@@ -81,9 +81,7 @@ def ended_unseen(directory: Path, manifest: Manifest, outcome: Outcome, stop_sig
         for artifact in find_artifacts(directory, manifest.final)
     )
     manifest = replace(manifest, attempts=(*before, last), artifacts=artifacts)
-    changed = _changed(log)
-    ended = None if changed is None else datetime.fromtimestamp(changed, timezone.utc).isoformat(timespec="seconds")
-    return end(manifest, outcome, None, stop_signal, ended)
+    return end(manifest, outcome, None, stop_signal, as_written(_changed(log)))
 
 
 def log_name(manifest: Manifest) -> str:
@@ -155,11 +153,7 @@ def _by_what_is_left(directory: Path, manifest: Manifest) -> Outcome:
 def _is_whole(path: Path, started: str) -> bool:
     """Whether a final model is there to its last byte, and was written by an attempt that started at `started`."""
     changed = _changed(path)
-    try:
-        since = datetime.fromisoformat(started).timestamp()
-    except ValueError:
-        since = 0.0
-    if changed is None or changed < since:
+    if changed is None or changed < (moment(started) or 0.0):
         return False
     if path.is_dir():
         return (path / "model_index.json").is_file()  # diffusers writes it last

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from launcher.base.times import moment
 from launcher.record.manifest import ArtifactRecord, Attempt, Manifest, write_manifest
-from launcher.run.listing import moment
 from launcher.run.maker import By, Maker, maker_of, sha256_of_file
 
 STARTED, ENDED = "2026-11-01T10:00:00+00:00", "2026-11-01T10:30:00+00:00"

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from launcher.base.findings import Code, Finding, Severity
+from launcher.base.words import counted, some_of
 from launcher.data.captions import Trouble, candidates, with_dot
 from launcher.data.folders import OTHER_PICTURES, Folder
 from launcher.plan.blueprint import Kind
 from launcher.plan.checks import caption_codes as codes
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.pictures import label_of, listed, number_of, once, place_of
+from launcher.plan.checks.pictures import label_of, once, place_of
 from launcher.plan.survey_rules import TRAIN_UTIL
 from launcher.plan.surveyed import DatasetSurvey, Picture, SubsetSurvey, Survey
 from launcher.trainer.source_text import Evidence
@@ -87,10 +88,10 @@ def _missing(subset: SubsetSurvey) -> Iterator[Finding]:
     other = Counter(found for picture in without if (found := _other_text(subset, picture)))
     if other:
         words = f"trained on as {tokens!r}" if tokens else "trained on without words"
-        counted = " and ".join(f"{count} a {ending} file" for ending, count in other.most_common(3))
+        others = " and ".join(f"{count} a {ending} file" for ending, count in other.most_common(3))
         message = (
             f"{len(without)} of {len(subset.trained)} pictures in {label_of(subset)} have no {named} file, but "
-            f"{counted}; they would be {words}."
+            f"{others}; they would be {words}."
         )
         where = place_of(subset, "caption_extension")
         hint = _hint(other, extension, mixed=len(without) < len(subset.trained))
@@ -148,7 +149,7 @@ def _alone(subset: SubsetSurvey, folder: Folder) -> Iterator[Finding]:
         if name.removesuffix(extension) not in others and name.removesuffix(extension) not in folder.files
     ]
     if found:
-        message = f"{number_of(len(found), 'caption')} in {label_of(subset)} without a picture: {listed(found)}."
+        message = f"{counted(len(found), 'caption')} in {label_of(subset)} without a picture: {some_of(found)}."
         yield codes.ALONE.at(subset.where, message, "Add the picture, or remove the file.")
 
 
@@ -170,7 +171,7 @@ def _kept(candidate: Candidate, subset: SubsetSurvey) -> Iterator[Finding]:
     if short:
         message = (
             f"{len(short)} of {len(worded)} captions in {label_of(subset)} have fewer tags than keep_tokens ({keep}): "
-            f"{listed(picture.name for picture in short)}."
+            f"{some_of(picture.name for picture in short)}."
         )
         yield codes.KEEP_TOKENS.at(place_of(subset, "keep_tokens"), message, "Lower keep_tokens.")
 
@@ -200,7 +201,7 @@ def _mixed_up(candidate: Candidate, dataset: DatasetSurvey, subset: SubsetSurvey
 
 
 def _about(code: Code, subset: SubsetSurvey, found: Sequence[Picture], what: str, hint: str) -> Finding:
-    names = listed(picture.name for picture in found)
+    names = some_of(picture.name for picture in found)
     message = f"{len(found)} of {len(subset.trained)} pictures in {label_of(subset)} {what}: {names}."
     return code.at(subset.where, message, hint)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.base.findings import Code, Finding, Severity
+from launcher.base.words import some_of
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.dataset_ignored import IGNORED
 from launcher.trainer.dataset_script import ScriptDatasets
@@ -145,7 +146,7 @@ def _said_of(
     candidate: Candidate, option: str, folder: Path, found: list[tuple[str, int, str]], other: list[str]
 ) -> list[Finding]:
     where = candidate.where(option)
-    named = ", ".join(other[:_MOST_NAMED]) + (f" and {len(other) - _MOST_NAMED} more" if other[_MOST_NAMED:] else "")
+    named = some_of(other, _MOST_NAMED)
     hint = "Put the number of repeats before a folder's name, as 10_fox, with the pictures in it."
     if not found:
         beside = f"; there is {named}" if other else ""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from launcher.base.findings import Finding, Severity
 from launcher.base.nearest import nearest
 from launcher.base.settings import Setting
+from launcher.base.words import listed
 from launcher.plan.checks.other_names import option_meant
 from launcher.plan.codes import SECRET, SET_BY_KL, UNKNOWN_KEY
 from launcher.plan.findings import error_at
@@ -72,7 +73,7 @@ def check_unknown(
         elif elsewhere:
             hint = elsewhere
         elif has_it:
-            hint = f"It is an option of {_listed(has_it)}."
+            hint = f"It is an option of {listed(has_it)}."
             near_name = nearest(setting.key, [name for name in names if name != setting.key])
             hint += f" Or did you mean {near_name}?" if near_name else ""
         elif near:
@@ -92,7 +93,3 @@ def as_meant(unknown: Iterable[Setting], options: ScriptOptions) -> list[Setting
 
 def _names(options: ScriptOptions) -> list[str]:
     return [option.name for option in options.options if option.name not in (*SETS_ITSELF, *SECRETS)]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]

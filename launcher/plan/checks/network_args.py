@@ -11,6 +11,7 @@ from launcher.base.findings import Code, Finding, Severity
 from launcher.base.nearest import nearest
 from launcher.base.origin import Origin
 from launcher.base.places import shipped_folder
+from launcher.base.words import listed
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.network_args_module import NetworkModule, version_of
 from launcher.plan.checks.network_args_values import values_of
@@ -191,10 +192,8 @@ def _of_name(given: _Given, key: str, where: str) -> Finding | None:
     message = f"{module.name} never reads {key}"
     if module.function != "create_network":
         message += " with dim_from_weights"
-    if len(readers) > 1:
-        message += f"; {', '.join(readers[:-1])} and {readers[-1]} do"
-    elif readers:
-        message += f"; {readers[0]} does"
+    if readers:
+        message += f"; {listed(readers)} {'do' if len(readers) > 1 else 'does'}"
     severity = Severity.WARNING if keywords.is_open else None
     return UNREAD.at(where, f"{message}.", _instead(given, key), severity=severity)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from launcher.base.findings import Code, Finding, Severity
+from launcher.base.words import listed
 from launcher.data.model_family import Family
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.network_args_module import NetworkModule
@@ -47,7 +48,7 @@ def check_network_family(candidate: Candidate, module: NetworkModule, others: It
         return
     fitting = [name for name in others if _targets(candidate.source.text(_file(name))) & blocks]
     message = f"{module.dotted} finds nothing to train in a model of {family.value}: it looks for {_some(wanted)}."
-    hint = f"For {family.value} there is {_listed(fitting)}." if fitting else None
+    hint = f"For {family.value} there is {listed(fitting, 'or')}." if fitting else None
     yield OTHER_FAMILY.at(candidate.where("network_module"), message, hint)
 
 
@@ -63,7 +64,3 @@ def _file(dotted: str) -> str:
 
 def _some(names: set[str]) -> str:
     return ", ".join(sorted(names)[:3])
-
-
-def _listed(names: list[str]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from launcher.base.findings import Finding, Severity
+from launcher.base.words import counted, some_of
 from launcher.data.folders import OTHER_PICTURES, Folder, folders_in, holds_pictures
 from launcher.data.picture_cache import look
 from launcher.data.picture_headers import Kind as PictureKind
@@ -65,18 +66,6 @@ def _of_datasets(candidate: Candidate, survey: Survey, rules: SurveyRules) -> It
             entries = [entry for entry in dataset.entries if entry.subset == number]
             yield from _of_subset(candidate, dataset, subset, entries, rules, alone=survey.images == 0)
         yield from _of_dataset(dataset)
-
-
-def listed(names: Iterable[str], most: int = 3) -> str:
-    """The first names, and how many more there are."""
-    every = list(names)
-    more = f" and {len(every) - most} more" if len(every) > most else ""
-    return ", ".join(every[:most]) + more
-
-
-def number_of(count: int, what: str) -> str:
-    """A number with its noun: "1 picture", "7 pictures"."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def place_of(subset: SubsetSurvey, key: str) -> str | None:
@@ -170,7 +159,7 @@ def _other_formats(subset: SubsetSurvey, folder: Folder, rules: SurveyRules) -> 
     ]
     if found:
         known = ", ".join(each for each in rules.extensions if each.islower())
-        message = f"{number_of(len(found), 'picture')} in {folder.path} will not be trained on: {listed(found)}."
+        message = f"{counted(len(found), 'picture')} in {folder.path} will not be trained on: {some_of(found)}."
         yield codes.OTHER_FORMAT.at(subset.where, message, f"The trainer takes {known}, and these in capitals.")
 
 
@@ -180,8 +169,8 @@ def _unreadable(candidate: Candidate, subset: SubsetSurvey) -> Iterator[Finding]
     for sure in (True, False):
         broken = [(each, size) for each, size in sized if isinstance(size, Unreadable) and size.sure is sure]
         if broken:
-            said = listed(f"{picture.name} ({size.reason})" for picture, size in broken)
-            message = f"{number_of(len(broken), 'picture')} in {label_of(subset)} cannot be read: {said}."
+            said = some_of(f"{picture.name} ({size.reason})" for picture, size in broken)
+            message = f"{counted(len(broken), 'picture')} in {label_of(subset)} cannot be read: {said}."
             severity = None if sure else Severity.WARNING
             yield codes.UNREADABLE.at(subset.where, message, "Replace or remove them.", severity=severity)
     good = [(picture, size) for picture, size in sized if isinstance(size, PictureSize)]
@@ -189,8 +178,8 @@ def _unreadable(candidate: Candidate, subset: SubsetSurvey) -> Iterator[Finding]
     large = [picture.name for picture, size in good if size.width * size.height > _MOST_PIXELS]
     if large and "MAX_IMAGE_PIXELS" not in candidate.source.text(TRAIN_UTIL):
         millions = _MOST_PIXELS // 1_000_000
-        number = number_of(len(large), "picture")
-        message = f"{number} in {label_of(subset)} above {millions} megapixels: {listed(large)}."
+        number = counted(len(large), "picture")
+        message = f"{number} in {label_of(subset)} above {millions} megapixels: {some_of(large)}."
         yield codes.TOO_LARGE.at(subset.where, message, "Make them smaller.")
 
 
@@ -199,7 +188,7 @@ def _cut_off(subset: SubsetSurvey, cut: Sequence[tuple[Picture, PictureSize]]) -
     for png in (False, True):
         names = [picture.name for picture, size in cut if (size.kind is PictureKind.PNG) is png]
         if names:
-            message = f"{number_of(len(names), 'file')} in {label_of(subset)} cut off: {listed(names)}."
+            message = f"{counted(len(names), 'file')} in {label_of(subset)} cut off: {some_of(names)}."
             hint = "Copy or download them again."
             yield codes.CUT_OFF.at(subset.where, message, hint, severity=Severity.WARNING if png else None)
 
@@ -210,17 +199,17 @@ def _without_bucket(dataset: DatasetSurvey, subset: SubsetSurvey, entries: Seque
         return
     none = [entry for entry in entries if entry.size and (entry.place is None or 0 in entry.place.bucket)]
     if none:
-        said = listed(f"{entry.picture.name} ({_sides(entry)})" for entry in none)
-        message = f"{number_of(len(none), 'picture')} in {label_of(subset)} with a side too short for a bucket: {said}."
+        said = some_of(f"{entry.picture.name} ({_sides(entry)})" for entry in none)
+        message = f"{counted(len(none), 'picture')} in {label_of(subset)} with a side too short for a bucket: {said}."
         hint = f"A bucket has {params.get('bucket_reso_steps')} pixels at least. Remove them, or bucket_no_upscale."
         yield codes.NO_BUCKET.at(subset.where, message, hint)
     width, height = params["resolution"]
     small = [entry for entry in entries if entry.place and 0 not in entry.place.bucket and entry not in none]
     small = [entry for entry in small if entry.place and _area(entry.place.bucket) < width * height * _SMALL]
     if small:
-        said = listed(f"{entry.picture.name} ({_sides(entry)})" for entry in small)
+        said = some_of(f"{entry.picture.name} ({_sides(entry)})" for entry in small)
         message = (
-            f"{number_of(len(small), 'picture')} of {len(entries)} in {label_of(subset)} "
+            f"{counted(len(small), 'picture')} of {len(entries)} in {label_of(subset)} "
             f"{'has' if len(small) == 1 else 'have'} less than half the pixels of {width}×{height}: {said}."
         )
         yield codes.LEFT_SMALL.at(subset.where, message, "Replace them with larger ones, or remove bucket_no_upscale.")
@@ -240,7 +229,7 @@ def _one_stem(candidate: Candidate, subset: SubsetSurvey) -> Iterator[Finding]:
         stems.setdefault(os.path.splitext(picture.path)[0], []).append(picture.name)  # noqa: PTH122
     double = [" and ".join(names) for names in stems.values() if len(names) > 1]
     if double:
-        message = f"{number_of(len(double), 'stem')} in {label_of(subset)} with several pictures: {listed(double)}."
+        message = f"{counted(len(double), 'stem')} in {label_of(subset)} with several pictures: {some_of(double)}."
         shared = "caption and cached latents" if candidate.value("cache_latents_to_disk") else "caption"
         yield codes.ONE_STEM.at(subset.where, message, f"They share one {shared}: remove or rename one of each.")
 
@@ -252,7 +241,7 @@ def _stale(subset: SubsetSurvey) -> Iterator[Finding]:
     hint = f"Remove {CACHE_FILE} from the folder; the next run makes it anew."
     for names, what in ((subset.unlisted, "not in the trainer's list"), (gone, "in the trainer's list, but gone")):
         if names:
-            message = f"{number_of(len(names), 'picture')} of {label_of(subset)} {what}: {listed(names)}."
+            message = f"{counted(len(names), 'picture')} of {label_of(subset)} {what}: {some_of(names)}."
             yield codes.STALE_LIST.at(subset.where, message, hint)
 
 
@@ -261,7 +250,7 @@ def _listed_but_gone(subset: SubsetSurvey) -> Iterator[Finding]:
     gone = [picture.name for picture in subset.pictures if picture.stated is None and picture.size == MISSING]
     caches = subset.folder is not None and any(name.endswith(".npz") for name in subset.folder.files)
     if gone and not caches:
-        message = f"{number_of(len(gone), 'picture')} named in {label_of(subset)} not there: {listed(gone)}."
+        message = f"{counted(len(gone), 'picture')} named in {label_of(subset)} not there: {some_of(gone)}."
         yield codes.METADATA.at(subset.where, message, "Correct image_dir, or the paths in the metadata.")
 
 
@@ -279,7 +268,7 @@ def _conditioning(dataset: DatasetSurvey, subset: SubsetSurvey, rules: SurveyRul
     extra = [name for stem, name in names.items() if stem not in pictures]
     for found, what in ((missing, f"without one in {folder.path}"), (extra, f"in {folder.path} without a picture")):
         if found:
-            message = f"{number_of(len(found), 'picture')} {what}: {listed(found)}."
+            message = f"{counted(len(found), 'picture')} {what}: {some_of(found)}."
             yield codes.CONDITIONING.at(subset.where, message, "Give each picture one of the same name.")
     if not dataset.blueprint.params.get("enable_bucket"):
         return
@@ -290,7 +279,7 @@ def _conditioning(dataset: DatasetSurvey, subset: SubsetSurvey, rules: SurveyRul
         if stem in names and _differ(picture.size, sizes[names[stem]])
     ]
     if other:
-        message = f"{number_of(len(other), 'conditioning picture')} of another size than the picture: {listed(other)}."
+        message = f"{counted(len(other), 'conditioning picture')} of another size than the picture: {some_of(other)}."
         yield codes.CONDITIONING.at(subset.where, message, "Make them the same size.")
 
 

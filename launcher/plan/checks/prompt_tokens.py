@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from launcher.base.findings import Finding
+from launcher.base.words import counted
 from launcher.data.clip_tokens import ClipTokenizer, most_tokens
 from launcher.data.prompt_weights import Weighted, weighted
 from launcher.data.tokenizer_files import find_clip_tokenizer
@@ -74,7 +75,7 @@ def _counted(
 ) -> Iterator[Finding]:
     tokenizer = clip_tokenizer_of(candidate)
     if tokenizer is None:
-        whose = "1 prompt" if len(long) == 1 else f"{len(long)} prompts"
+        whose = counted(len(long), "prompt")
         message = f"The tokens of {whose} were not counted: the files of CLIP's tokenizer are not on this machine."
         yield NOT_COUNTED.at(long[0][0].where, message, f"CLIP takes {CHUNK} tokens at once.")
         return

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.base.findings import Finding, Severity
+from launcher.base.words import counted
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.prompt_codes import EMPTY, IDLE, NEGATIVE_UNUSED
 from launcher.plan.checks.prompt_file import Prompt, read_prompts
@@ -106,6 +107,6 @@ def _idle(candidate: Candidate, reader: PromptReader, count: int) -> Iterator[Fi
     few = count < processes
     rounds = "" if few else " in the last round"
     idle = processes - left
-    message = f"{count} prompt{'s' if count > 1 else ''} for {processes} processes leave {idle} of them idle{rounds}."
+    message = f"{counted(count, 'prompt')} for {processes} processes leave {idle} of them idle{rounds}."
     severity = Severity.WARNING if few else None
     yield IDLE.at(where, message, f"Take a multiple of {processes} prompts.", severity=severity)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from launcher.base.findings import Severity
+from launcher.base.words import listed
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.rules.facts import are, listed, number, trains_flow
+from launcher.plan.checks.rules.facts import are, number, trains_flow
 from launcher.plan.checks.rules.rule import Rule, Said, rule
 from launcher.trainer.source_text import Evidence
 

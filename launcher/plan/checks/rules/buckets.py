@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from launcher.base.findings import Severity
+from launcher.base.words import listed
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.rules.facts import Part, are, listed, number, parts_of
+from launcher.plan.checks.rules.facts import Part, are, number, parts_of
 from launcher.plan.checks.rules.rule import Rule, Said, rule
 from launcher.trainer.source_text import Evidence
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from launcher.base.findings import Severity
+from launcher.base.words import listed
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.rules.facts import (
     are,
@@ -10,7 +11,6 @@ from launcher.plan.checks.rules.facts import (
     caches_text,
     differs,
     is_on,
-    listed,
     number,
     parts_of,
     parts_with,

@@ -101,11 +101,6 @@ def those_set(candidate: Candidate, *options: str) -> list[str]:
     return [option for option in options if differs(candidate, option)]
 
 
-def listed(names: list[str]) -> str:
-    """Names as a person lists them: "a, b and c"."""
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1] if names else "") if part)
-
-
 def are(names: list[str]) -> str:
     """The verb for a list of names."""
     return "is" if len(names) == 1 else "are"

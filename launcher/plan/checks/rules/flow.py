@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from launcher.base.findings import Severity
+from launcher.base.words import listed
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.rules.facts import are, differs, listed, number, samples_with, those_set, trains_flow
+from launcher.plan.checks.rules.facts import are, differs, number, samples_with, those_set, trains_flow
 from launcher.plan.checks.rules.rule import Rule, Said, rule
 from launcher.trainer.source_text import Evidence
 

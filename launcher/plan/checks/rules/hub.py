@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from launcher.base.findings import Severity
+from launcher.base.words import listed
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.rules.rule import Rule, Said, rule
 from launcher.trainer.source_text import Evidence
@@ -127,7 +128,7 @@ def _type(candidate: Candidate) -> Said | None:
     if not candidate.value("huggingface_repo_id") or kind is None or kind in _KINDS:
         return None
     message = f"huggingface_repo_type = {kind!r} is none that the hub has: nothing would be uploaded."
-    return Said(message, f"It may be {', '.join(_KINDS[:-1])} or {_KINDS[-1]}.", "huggingface_repo_type")
+    return Said(message, f"It may be {listed(_KINDS, 'or')}.", "huggingface_repo_type")
 
 
 @rule(

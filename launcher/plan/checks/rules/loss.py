@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from launcher.base.findings import Severity
+from launcher.base.words import listed
 from launcher.plan.blueprint import Kind
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.rules.facts import are, differs, is_on, listed, parts_of, those_set, trains_flow
+from launcher.plan.checks.rules.facts import are, differs, is_on, parts_of, those_set, trains_flow
 from launcher.plan.checks.rules.rule import Rule, Said, rule
 from launcher.trainer.source_text import Evidence
 

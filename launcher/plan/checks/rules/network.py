@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from launcher.base.findings import Severity
+from launcher.base.words import listed
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.optimizer_rates import trained_rates
-from launcher.plan.checks.rules.facts import are, is_on, listed, those_set
+from launcher.plan.checks.rules.facts import are, is_on, those_set
 from launcher.plan.checks.rules.rule import Rule, Said, rule
 from launcher.trainer.source_text import Evidence
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from launcher.base.findings import Severity
+from launcher.base.words import listed
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.rules.facts import listed, trains_sdxl
+from launcher.plan.checks.rules.facts import trains_sdxl
 from launcher.plan.checks.rules.rule import Rule, Said, rule
 from launcher.trainer.source_text import Evidence
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from launcher.base.findings import Severity
 from launcher.base.origin import Source
+from launcher.base.words import counted
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.rules.loop import from_template, loop_says, steps_of_run, whole
 from launcher.plan.checks.rules.rule import Rule, Said, rule
@@ -92,7 +93,7 @@ def _steps_too_late(candidate: Candidate) -> Said | None:
     every, steps = whole(candidate, "save_every_n_steps"), steps_of_run(candidate)
     if every is None or steps is None or not 0 < steps < every or not loop_says(candidate, _EVERY_STEPS):
         return None
-    message = f"save_every_n_steps = {every} saves nothing on the way: the run has {_count(steps, 'step')}."
+    message = f"save_every_n_steps = {every} saves nothing on the way: the run has {counted(steps, 'step')}."
     milder = Severity.ADVICE if from_template(candidate, "save_every_n_steps") else None
     return Said(message, "Save more often, or leave it out.", severity=milder)
 
@@ -110,7 +111,7 @@ def _epochs_too_late(candidate: Candidate) -> Said | None:
         return None
     if not _saves_at_epochs(candidate):
         return None
-    message = f"save_every_n_epochs = {every} saves nothing on the way: the run has {_count(epochs, 'epoch')}."
+    message = f"save_every_n_epochs = {every} saves nothing on the way: the run has {counted(epochs, 'epoch')}."
     milder = Severity.ADVICE if from_template(candidate, "save_every_n_epochs") else None
     return Said(message, "Save more often, or leave it out.", severity=milder)
 
@@ -270,12 +271,8 @@ def _no_metadata(candidate: Candidate) -> Said | None:
     return Said("no_metadata: the model will not tell how it was made.", "Leave it out to find out later.")
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _each(number: int, what: str) -> str:
-    return f"every {what}" if number == 1 else f"every {number} {what}s"
+    return f"every {what}" if number == 1 else f"every {counted(number, what)}"
 
 
 RULES: tuple[Rule, ...] = (
