@@ -1,178 +1,164 @@
 """A small checkout, made up: what kl reads of library/config_util.py and of a script, with the constructs of the real
-ones and a few of their keys.
+ones and a few of their keys. It is only read, never run; library/config_util.py is put together from what stands below.
 """
 
 from __future__ import annotations
 
-CONFIG_UTIL = """
-@dataclass
-class BaseSubsetParams:
-    image_dir: Optional[str] = None
-    num_repeats: int = 1
-    shuffle_caption: bool = False
-    keep_tokens: int = 0
-    caption_separator: str = (",",)
-    face_crop_aug_range: Optional[Tuple[float, float]] = None
-    random_crop: bool = False
-    caption_dropout_rate: float = 0.0
+from collections.abc import Iterable, Mapping
 
-@dataclass
-class DreamBoothSubsetParams(BaseSubsetParams):
-    is_reg: bool = False
-    class_tokens: Optional[str] = None
-    caption_extension: str = ".caption"
+# Validators of a value, as the schema has them.
+_NUMBER = "Any(float, int)"
+_PAIR = "functools.partial(__to_twodim.__func__, float)"
+_SIZE = "functools.partial(__to_scalar_or_twodim.__func__, int)"
 
-@dataclass
-class FineTuningSubsetParams(BaseSubsetParams):
-    metadata_file: Optional[str] = None
+# The groups of keys: by validator, each key with the default of its parameter, or ... if it has none. With a `!` the
+# key is required.
+_GROUPS: Mapping[str, Mapping[str, Mapping[str, object]]] = {
+    "DATASET_ASCENDABLE": {
+        "bool": dict.fromkeys(("bucket_no_upscale", "enable_bucket"), False),
+        "float": {"network_multiplier": 1.0, "validation_split": 0.0},
+        "int": {"batch_size": 1, "bucket_reso_steps": 64, "max_bucket_reso": 1024, "min_bucket_reso": 256},
+        "str": {"resize_interpolation": None},
+        _SIZE: {"resolution": None},
+    },
+    "SUBSET_ASCENDABLE": {
+        "bool": dict.fromkeys(("color_aug", "flip_aug", "random_crop", "shuffle_caption"), False),
+        "dict": {"custom_attributes": ...},
+        "int": {"keep_tokens": 0, "num_repeats": 1, "token_warmup_min": 1},
+        "str": {
+            "caption_prefix": None,
+            "caption_suffix": None,
+            "caption_separator": (",",),
+            "keep_tokens_separator": (None,),
+        },
+        "Coerce(int)": {"of_a_new_type": ...},
+        _NUMBER: {"token_warmup_step": 0},
+        _PAIR: {"face_crop_aug_range": None},
+    },
+    "DO_SUBSET_ASCENDABLE": {
+        "int": {"caption_dropout_every_n_epochs": 0},
+        _NUMBER: dict.fromkeys(("caption_dropout_rate", "caption_tag_dropout_rate"), 0.0),
+    },
+    "CN_SUBSET_ASCENDABLE": {"bool": {"cache_info": False}, "str": {"caption_extension": ".caption"}},
+    "CN_SUBSET_DISTINCT": {"str": dict.fromkeys(("conditioning_data_dir!", "image_dir!"))},
+    "DB_SUBSET_ASCENDABLE": {
+        "bool": {"cache_info": False},
+        "str": {"caption_extension": ".caption", "class_tokens": None},
+    },
+    "DB_SUBSET_DISTINCT": {"bool": dict.fromkeys(("alpha_mask", "is_reg"), False), "str": {"image_dir!": None}},
+    "FT_SUBSET_DISTINCT": {"bool": {"alpha_mask": False}, "str": dict.fromkeys(("image_dir", "metadata_file!"))},
+    "ARGPARSE_SPECIFIC": {"Any(None, int)": {"max_token_length": ...}, "bool": {"debug_dataset": False}},
+    "ARGPARSE_DREAMBOOTH": {"float": {"prior_loss_weight": 1.0}},
+}
+# The classes of parameters, each with the groups that its fields are of.
+_PARAMS = {
+    "BaseDatasetParams": ("DATASET_ASCENDABLE", "ARGPARSE_SPECIFIC"),
+    "DreamBoothDatasetParams(BaseDatasetParams)": ("ARGPARSE_DREAMBOOTH",),
+    "FineTuningDatasetParams(BaseDatasetParams)": (),
+    "ControlNetDatasetParams(FineTuningDatasetParams)": (),
+    "BaseSubsetParams": ("SUBSET_ASCENDABLE", "DO_SUBSET_ASCENDABLE"),
+    "DreamBoothSubsetParams(BaseSubsetParams)": ("DB_SUBSET_ASCENDABLE", "DB_SUBSET_DISTINCT"),
+    "FineTuningSubsetParams(BaseSubsetParams)": ("FT_SUBSET_DISTINCT",),
+    "ControlNetSubsetParams(BaseSubsetParams)": ("CN_SUBSET_ASCENDABLE", "CN_SUBSET_DISTINCT"),
+}
+_RENAMED = {"dataset_repeats": "num_repeats", "train_batch_size": "batch_size"}
+_FLAGS = {"DB": "support_dreambooth", "FT": "support_finetuning", "CN": "support_controlnet", "DO": "support_dropout"}
+# What all subsets of a dataset have or lack, by which its kind is told; asked in this order.
+_TOLD = (
+    ("CN", 'support_controlnet and all(["conditioning_data_dir" in'),
+    ("FT", 'all(["metadata_file" in'),
+    ("DB", 'all(["metadata_file" not in'),
+)
 
-@dataclass
-class ControlNetSubsetParams(BaseSubsetParams):
-    conditioning_data_dir: str = None
-    caption_extension: str = ".caption"
 
-@dataclass
-class BaseDatasetParams:
-    resolution: Optional[Tuple[int, int]] = None
-    network_multiplier: float = 1.0
-    validation_split: float = 0.0
-    resize_interpolation: Optional[str] = None
+def _part(group: str, *, if_supported: bool = False) -> str:
+    """A group as __init__ names it; `if_supported`, where only some scripts have its keys."""
+    when = f" if {_FLAGS[group[:2]]} else {{}}" if if_supported else ""
+    return f"self.{group}_SCHEMA{when}"
 
-@dataclass
-class DreamBoothDatasetParams(BaseDatasetParams):
-    batch_size: int = 1
-    enable_bucket: bool = False
-    min_bucket_reso: int = 256
-    max_bucket_reso: int = 1024
-    bucket_reso_steps: int = 64
-    prior_loss_weight: float = 1.0
 
-@dataclass
-class FineTuningDatasetParams(BaseDatasetParams):
-    batch_size: int = 1
-    enable_bucket: bool = False
-    min_bucket_reso: int = 256
-    max_bucket_reso: int = 1024
-    bucket_reso_steps: int = 64
+def _merged(name: str, parts: Iterable[str]) -> str:
+    lines = "".join(f"            {part},\n" for part in parts)
+    return f"        self.{name}_schema = self.__merge_dict(\n{lines}        )\n"
 
-@dataclass
-class ControlNetDatasetParams(FineTuningDatasetParams):
-    pass
 
+def _kind(kind: str) -> str:
+    """The schemas of a kind's subsets and of its datasets, which may say what all their subsets are to have."""
+    name = kind.lower()
+    own = [group for group in _GROUPS if group.startswith(kind)]
+    of_all = [_part("DO_SUBSET_ASCENDABLE", if_supported=True), _part("SUBSET_ASCENDABLE")]
+    shared = [_part(group) for group in own if group.endswith("ASCENDABLE")]
+    nested = f'{{"subsets": [self.{name}_subset_schema]}}'
+    return _merged(f"{name}_subset", [*of_all, *map(_part, own)]) + _merged(
+        f"{name}_dataset", [nested, *of_all, *shared, _part("DATASET_ASCENDABLE")]
+    )
+
+
+def _general() -> str:
+    some = [_part(group, if_supported=True) for group in _GROUPS if group[2:] == "_SUBSET_ASCENDABLE"]
+    return _merged("general", [*some, *map(_part, ("SUBSET_ASCENDABLE", "DATASET_ASCENDABLE"))])
+
+
+def _group(name: str) -> str:
+    wanted = [(key, validator) for validator, keys in _GROUPS[name].items() for key in keys]
+    entries = ", ".join(
+        f'Required("{key[:-1]}"): {validator}' if key.endswith("!") else f'"{key}": {validator}'
+        for key, validator in wanted
+    )
+    return f"    {name}_SCHEMA = {{{entries}}}\n"
+
+
+def _class(head: str, groups: Iterable[str]) -> str:
+    defaults = [item for name in groups for keys in _GROUPS[name].values() for item in keys.items()]
+    fields = (f"    {key.rstrip('!')}: object = {default!r}\n" for key, default in defaults if default is not ...)
+    return f"\n@dataclass\nclass {head}:\n{''.join(fields) or '    pass'}\n"
+
+
+def _choices() -> str:
+    """The if/elif chain that tells the kind of a dataset."""
+    lines = (
+        f"if {told} subset for subset in subsets]): return Schema(self.{kind.lower()}_dataset_schema)(table)\n"
+        for kind, told in _TOLD
+    )
+    indent = " " * 16
+    return indent + f"{indent}el".join(lines) + f"{indent}else: raise Invalid(table)\n"
+
+
+CONFIG_UTIL = f"""
+import functools
+from dataclasses import dataclass
+
+from voluptuous import Any, Coerce, Invalid, Required, Schema
+{"".join(map(_class, _PARAMS, _PARAMS.values()))}
 class ConfigSanitizer:
-    @staticmethod
-    def __validate_and_convert_twodim(klass, value):
-        return value
+    ARGPARSE_OPTNAME_TO_CONFIG_OPTNAME = {_RENAMED}
 
     @staticmethod
-    def __validate_and_convert_scalar_or_twodim(klass, value):
-        return value
+    def __to_twodim(number, pair): ...
 
-    SUBSET_ASCENDABLE_SCHEMA = {
-        "num_repeats": int,
-        "shuffle_caption": bool,
-        "keep_tokens": int,
-        "caption_separator": str,
-        "face_crop_aug_range": functools.partial(__validate_and_convert_twodim.__func__, float),
-        "random_crop": bool,
-        "custom_attributes": dict,
-        "of_a_new_type": Coerce(int),
-    }
-    DO_SUBSET_ASCENDABLE_SCHEMA = {"caption_dropout_rate": Any(float, int)}
-    DB_SUBSET_ASCENDABLE_SCHEMA = {"caption_extension": str, "class_tokens": str}
-    DB_SUBSET_DISTINCT_SCHEMA = {Required("image_dir"): str, "is_reg": bool}
-    FT_SUBSET_DISTINCT_SCHEMA = {Required("metadata_file"): str, "image_dir": str}
-    CN_SUBSET_ASCENDABLE_SCHEMA = {"caption_extension": str}
-    CN_SUBSET_DISTINCT_SCHEMA = {Required("image_dir"): str, Required("conditioning_data_dir"): str}
-    DATASET_ASCENDABLE_SCHEMA = {
-        "batch_size": int,
-        "enable_bucket": bool,
-        "min_bucket_reso": int,
-        "max_bucket_reso": int,
-        "bucket_reso_steps": int,
-        "network_multiplier": float,
-        "validation_split": float,
-        "resize_interpolation": str,
-        "resolution": functools.partial(__validate_and_convert_scalar_or_twodim.__func__, int),
-    }
-    ARGPARSE_SPECIFIC_SCHEMA = {"debug_dataset": bool, "max_token_length": Any(None, int)}
-    ARGPARSE_OPTNAME_TO_CONFIG_OPTNAME = {"train_batch_size": "batch_size", "dataset_repeats": "num_repeats"}
+    @staticmethod
+    def __to_scalar_or_twodim(number, one_or_pair): ...
 
-    def __init__(self, support_dreambooth, support_finetuning, support_controlnet, support_dropout) -> None:
-        assert support_dreambooth or support_finetuning or support_controlnet
-        self.db_subset_schema = self.__merge_dict(
-            self.SUBSET_ASCENDABLE_SCHEMA,
-            self.DB_SUBSET_DISTINCT_SCHEMA,
-            self.DB_SUBSET_ASCENDABLE_SCHEMA,
-            self.DO_SUBSET_ASCENDABLE_SCHEMA if support_dropout else {},
-        )
-        self.ft_subset_schema = self.__merge_dict(
-            self.SUBSET_ASCENDABLE_SCHEMA,
-            self.FT_SUBSET_DISTINCT_SCHEMA,
-            self.DO_SUBSET_ASCENDABLE_SCHEMA if support_dropout else {},
-        )
-        self.cn_subset_schema = self.__merge_dict(
-            self.SUBSET_ASCENDABLE_SCHEMA, self.CN_SUBSET_DISTINCT_SCHEMA, self.CN_SUBSET_ASCENDABLE_SCHEMA
-        )
-        self.db_dataset_schema = self.__merge_dict(
-            self.DATASET_ASCENDABLE_SCHEMA,
-            self.SUBSET_ASCENDABLE_SCHEMA,
-            self.DB_SUBSET_ASCENDABLE_SCHEMA,
-            self.DO_SUBSET_ASCENDABLE_SCHEMA if support_dropout else {},
-            {"subsets": [self.db_subset_schema]},
-        )
-        self.ft_dataset_schema = self.__merge_dict(
-            self.DATASET_ASCENDABLE_SCHEMA,
-            self.SUBSET_ASCENDABLE_SCHEMA,
-            self.DO_SUBSET_ASCENDABLE_SCHEMA if support_dropout else {},
-            {"subsets": [self.ft_subset_schema]},
-        )
-        self.cn_dataset_schema = self.__merge_dict(
-            self.DATASET_ASCENDABLE_SCHEMA,
-            self.SUBSET_ASCENDABLE_SCHEMA,
-            self.CN_SUBSET_ASCENDABLE_SCHEMA,
-            {"subsets": [self.cn_subset_schema]},
-        )
+{"".join(map(_group, _GROUPS))}
+    def __init__(self, {", ".join(_FLAGS.values())}):
+        assert support_finetuning or support_dreambooth or support_controlnet
+{"".join(map(_kind, ("CN", "DB", "FT")))}{_general()}
         if support_dreambooth and support_finetuning:
-
-            def validate_flex(config):
-                subsets = config.get("subsets", [])
-                if support_controlnet and all(["conditioning_data_dir" in subset for subset in subsets]):
-                    return Schema(self.cn_dataset_schema)(config)
-                elif all(["metadata_file" in subset for subset in subsets]):
-                    return Schema(self.ft_dataset_schema)(config)
-                elif all(["metadata_file" not in subset for subset in subsets]):
-                    return Schema(self.db_dataset_schema)(config)
-                else:
-                    raise Invalid("mixed")
-
-            self.dataset_schema = validate_flex
+            def of_any_kind(table):
+                subsets = table.get("subsets", ())
+{_choices()}
+            self.dataset_schema = of_any_kind
+        elif support_finetuning: self.dataset_schema = self.ft_dataset_schema
         elif support_dreambooth:
-            if support_controlnet:
-                self.dataset_schema = self.cn_dataset_schema
-            else:
-                self.dataset_schema = self.db_dataset_schema
-        elif support_finetuning:
-            self.dataset_schema = self.ft_dataset_schema
-        elif support_controlnet:
-            self.dataset_schema = self.cn_dataset_schema
-        self.general_schema = self.__merge_dict(
-            self.DATASET_ASCENDABLE_SCHEMA,
-            self.SUBSET_ASCENDABLE_SCHEMA,
-            self.DB_SUBSET_ASCENDABLE_SCHEMA if support_dreambooth else {},
-            self.CN_SUBSET_ASCENDABLE_SCHEMA if support_controlnet else {},
-            self.DO_SUBSET_ASCENDABLE_SCHEMA if support_dropout else {},
-        )
-        self.user_config_validator = Schema({"general": self.general_schema, "datasets": [self.dataset_schema]})
-        self.argparse_schema = self.__merge_dict(
-            self.general_schema, {name: Any(None, self.general_schema[name]) for name in self.NULLABLE}
-        )
+            if support_controlnet: self.dataset_schema = self.cn_dataset_schema
+            else: self.dataset_schema = self.db_dataset_schema
+        elif support_controlnet: self.dataset_schema = self.cn_dataset_schema
 
+        self.user_config_validator = Schema({{"general": self.general_schema, "datasets": [self.dataset_schema]}})
+        self.argparse_schema = self.__merge_dict({{key: Any(None, self.general_schema[key]) for key in self.NULLABLE}})
 
 def generate_dataset_group_by_blueprint(group):
-    for blueprint in group:
-        if blueprint.params.validation_split < 0.0 or blueprint.params.validation_split > 1.0:
-            continue
+    return [each for each in group if not (each.params.validation_split < 0.0 or each.params.validation_split > 1.0)]
 """
 
 TRAIN_NETWORK = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mini_config_util import CONFIG_UTIL
+from dataset_sources import CONFIG_UTIL
 from mini_options import common_arguments
 
 _FLAG = """
