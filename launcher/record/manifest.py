@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from launcher.base.files import write_whole
 
 MANIFEST = "run.json"
-VERSION = 1
+VERSION = 2
 
 
 class ManifestError(ValueError):
@@ -58,7 +58,12 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class RepositoryRecord:
-    """What a git repository, or an installation from one, stood at. `problem` says what could not be recorded."""
+    """What a git repository, or an installation from one, stood at. `problem` says what could not be recorded.
+
+    `dirty` is about tracked files. `patch` is the name, in the run directory, of what makes the work tree out of the
+    commit: uncommitted changes and untracked files, but for `left_out` ("PATH: why"). `tree` is git's own hash of
+    the files that then stand there. `inside` is the repository that has this one as a submodule.
+    """
 
     name: str = ""
     path: str = ""
@@ -67,6 +72,10 @@ class RepositoryRecord:
     dirty: bool | None = None
     remote: str | None = None
     problem: str | None = None
+    tree: str | None = None
+    patch: str | None = None
+    left_out: tuple[str, ...] = ()
+    inside: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,11 +113,58 @@ class Attempt:
 
 @dataclass(frozen=True)
 class ArtifactRecord:
-    """Something that training made; `path` is relative to the run directory."""
+    """Something that training made; `path` is relative to the run directory.
+
+    `sha256` is that of the file; of a folder, that of the list of its files. `weights_sha256` is that of a safetensors
+    file without its header: two files with the same weights and other metadata have it in common.
+    """
 
     path: str = ""
     kind: str = ""
     size: int = 0
+    sha256: str | None = None
+    weights_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class InputRecord:
+    """A file or folder that an option of the trainer names and that training reads: a base model, a VAE, weights.
+
+    `size` is in bytes, `modified` in seconds since 1970. `short_hash` is the first model hash of stable-diffusion-webui
+    (library/train_util.py, model_hash), by which ss_sd_model_hash knows a model. `revision` is the commit of a
+    model on the hub, `path` then its name there. `problem` says why there is no hash.
+    """
+
+    option: str = ""
+    path: str = ""
+    size: int | None = None
+    modified: float | None = None
+    sha256: str | None = None
+    short_hash: str | None = None
+    revision: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """What was trained on. `sha256` is that of the sorted list of the files' hashes; `file` is the list itself."""
+
+    sha256: str | None = None
+    file: str = ""
+    pictures: int = 0
+    captions: int = 0
+    size: int = 0
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class ReproducedRecord:
+    """The run that this one repeats, and what was let through that is not the same."""
+
+    name: str = ""
+    directory: str = ""
+    created: str = ""
+    differences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,6 +200,9 @@ class Manifest:
     no_clean: bool | None = None  # the run stays also when it fails; None: an older kl did not write it down
     files: tuple[FileRecord, ...] = ()
     repositories: tuple[RepositoryRecord, ...] = ()
+    inputs: tuple[InputRecord, ...] = ()
+    dataset: DatasetRecord | None = None
+    reproduces: ReproducedRecord | None = None
     notes: str = ""
     findings: tuple[FindingRecord, ...] = ()
     allowed: tuple[FindingRecord, ...] = ()  # let through by --allow
@@ -186,8 +245,11 @@ def read_manifest(path: Path) -> Manifest:
         words = data.get(name)
         known[name] = tuple(map(str, words)) if isinstance(words, list) else ()
     known["trainer"] = _record(TrainerRecord, data.get("trainer"))
+    known["dataset"] = _record(DatasetRecord, data["dataset"]) if data.get("dataset") else None
+    known["reproduces"] = _reproduced(data.get("reproduces"))
     variables = data.get("variables")
     known["variables"] = variables if isinstance(variables, dict) else {}
+    known["repositories"] = tuple(replace(each, left_out=_words(each.left_out)) for each in known["repositories"])
     known["attempts"] = tuple(_with_number(attempt) for attempt in known["attempts"])
     return Manifest(**known)
 
@@ -200,6 +262,7 @@ _LISTS: dict[str, type[Any]] = {
     "allowed": FindingRecord,
     "attempts": Attempt,
     "artifacts": ArtifactRecord,
+    "inputs": InputRecord,
 }
 _Record = TypeVar("_Record")
 
@@ -210,6 +273,13 @@ def _records(kind: type[_Record], data: object) -> tuple[_Record, ...]:
 
 def _record(kind: type[_Record], data: object) -> _Record:
     return kind(**_known(kind, data)) if isinstance(data, dict) else kind()
+
+
+def _reproduced(data: object) -> ReproducedRecord | None:
+    if not data:
+        return None
+    record = _record(ReproducedRecord, data)
+    return replace(record, differences=_words(record.differences))
 
 
 def _known(kind: Any, data: dict[str, Any]) -> dict[str, Any]:
