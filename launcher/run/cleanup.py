@@ -93,11 +93,6 @@ class Survey:
     kept: list[Kept] = field(default_factory=list)
 
     @property
-    def foreign(self) -> list[str]:
-        """The paths that keep the directory."""
-        return [kept.path for kept in self.kept]
-
-    @property
     def size(self) -> int:
         """Bytes that its removal frees."""
         return sum(known.size for known in self.files)

@@ -27,13 +27,12 @@ class Keywords:
 
     `positional` are the parameters that may be given by position, in order. `read` are all names of keyword arguments
     that are read, `parameters` included. `renamed` are the deprecated ones among them with the name to use instead.
-    `takes_more`: the function has `**kwargs`. `is_open`: they go where they cannot be followed.
+    `is_open`: its `**kwargs` go where they cannot be followed.
     """
 
     positional: tuple[str, ...]
     read: tuple[str, ...]
     renamed: tuple[tuple[str, str], ...] = ()
-    takes_more: bool = True
     is_open: bool = False
 
 
@@ -62,9 +61,7 @@ def read_keywords(sources: Sources, file: str, function: str) -> Keywords | None
         except RecursionError:
             reading.is_open = True
     reading.is_open = reading.is_open or bool(node.decorator_list)
-    return Keywords(
-        parameters(node), tuple(reading.read), tuple(reading.renamed.items()), bool(node.args.kwarg), reading.is_open
-    )
+    return Keywords(parameters(node), tuple(reading.read), tuple(reading.renamed.items()), reading.is_open)
 
 
 def _follow(reading: _Reading, file: str, function: Function, owner: Found | None, name: str) -> None:

@@ -195,7 +195,7 @@ def _keywords(kept: Any) -> Keywords | None:
     if kept is None:
         return None
     renamed = tuple((str(old), str(new)) for old, new in kept["renamed"])
-    return Keywords(tuple(kept["positional"]), tuple(kept["read"]), renamed, kept["takes_more"], kept["is_open"])
+    return Keywords(tuple(kept["positional"]), tuple(kept["read"]), renamed, kept["is_open"])
 
 
 def _decoded_call(kept: Any) -> TrainingCall | None:

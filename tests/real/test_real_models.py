@@ -27,7 +27,7 @@ from launcher.data.model_family import Family, Model, recognise_file
 from launcher.data.model_layers import TEXT_ENCODERS, U_NETS, Layers, transformer_layers
 from launcher.plan.checks.base_model import check_base_model
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.lycoris_preset import check_lycoris_preset
+from launcher.plan.checks.network_args import check_network_args
 from launcher.plan.checks.other_models import check_other_models
 from launcher.plan.checks.script_family import family_of, script_family
 from launcher.plan.save_size import save_bytes
@@ -222,5 +222,6 @@ def test_every_script_refuses_models_of_every_other_family(tmp_path: Path, scrip
 @pytest.mark.parametrize("preset", ["full", "full-lin", "unet-only", "attn-mlp", "unet-transformer-only"])
 def test_presets_that_the_lycoris_at_hand_cannot_use(tmp_path: Path, preset: str) -> None:
     text = f'network_module = "lycoris.kohya"\n[network_args]\npreset = "{preset}"\n'
-    said = [finding.code for finding in check_lycoris_preset(_run(tmp_path, BED / "base-model", text))]
-    assert bool(said) is (preset in _real()["refused"])
+    found = check_network_args(_run(tmp_path, BED / "base-model", text), cache=tmp_path / "kept")
+    said = [finding.code for finding in found]
+    assert ("lycoris-preset-twice-the-same-layer" in said) is (preset in _real()["refused"])

@@ -59,7 +59,7 @@ def snapshot(root: Path) -> dict[str, tuple[int, bytes | None]]:
 def test_what_kl_and_the_trainer_made_goes(tmp_path: Path) -> None:
     directory = run_in(tmp_path)
     found = survey(directory, MANIFEST)
-    assert found.foreign == []
+    assert found.kept == []
     assert remove(directory, found)
     assert list(tmp_path.iterdir()) == []
 
@@ -78,7 +78,8 @@ def test_anything_else_keeps_all(tmp_path: Path, name: str) -> None:
     write(directory, name, b"precious")
     before = snapshot(tmp_path)
     found = survey(directory, MANIFEST)
-    assert len(found.foreign) == 1 and name.startswith(found.foreign[0])
+    (kept,) = found.kept
+    assert name.startswith(kept.path)
     assert not remove(directory, found)
     assert snapshot(tmp_path) == before
 
@@ -86,7 +87,7 @@ def test_anything_else_keeps_all(tmp_path: Path, name: str) -> None:
 def test_a_file_that_was_edited_stays(tmp_path: Path) -> None:
     directory = run_in(tmp_path)
     write(directory, "config.toml", b"edited")
-    assert survey(directory, MANIFEST).foreign == ["config.toml"]
+    assert survey(directory, MANIFEST).kept == [Kept("config.toml", Keeps.CHANGED)]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_links_are_foreign(tmp_path: Path, name: str) -> None:
     write(directory, "run.json", b"{}")
     (directory / name).parent.mkdir(exist_ok=True)
     (directory / name).symlink_to(outside)
-    assert survey(directory, MANIFEST).foreign == [name]
+    assert [kept.path for kept in survey(directory, MANIFEST).kept] == [name]
     assert (outside / "events.out.tfevents.9").read_bytes() == b"precious"
 
 
@@ -251,12 +252,12 @@ def test_a_model_stays_even_when_the_manifest_calls_it_kls_own(tmp_path: Path) -
 def test_the_logs_of_all_attempts_go(tmp_path: Path) -> None:
     directory = run_in(tmp_path)
     write(directory, "sdscripts-2.log", b"log")
-    assert survey(directory, MANIFEST).foreign == ["sdscripts-2.log"]
+    assert survey(directory, MANIFEST).kept == [Kept("sdscripts-2.log", Keeps.FOREIGN)]
     manifest = replace(MANIFEST, attempts=(Attempt(log="sdscripts.log"), Attempt(log="sdscripts-2.log")))
-    assert survey(directory, manifest).foreign == []
+    assert survey(directory, manifest).kept == []
     hostile = replace(MANIFEST, attempts=(Attempt(log="../sdscripts.log"), Attempt(log="notes.txt")))
     write(directory, "notes.txt", b"x")
-    assert "notes.txt" in survey(directory, hostile).foreign
+    assert Kept("notes.txt", Keeps.FOREIGN) in survey(directory, hostile).kept
 
 
 def test_folders_in_folders_without_end_stay(tmp_path: Path) -> None:
