@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from mini_options import CACHED, FLUX, LUMINA, NETWORK, SD3
+from network_sources import (
+    CONVOLUTIONS,
+    DYLORA,
+    blocks,
+    choice,
+    create_network,
+    from_weights,
+    network_call,
+    network_class,
+    numbers,
+    switch_spelt_true,
+)
 
 _HEAD = """
 import argparse
@@ -86,27 +98,9 @@ class NetworkTrainer:
             assert train_dataset_group.is_latent_cacheable()
         self.assert_extra_args(args, train_dataset_group)
         vae_dtype = torch.float32 if args.no_half_vae else weight_dtype
-        network_module = importlib.import_module(args.network_module)
-        net_kwargs = {}
-        if args.network_args is not None:
-            for net_arg in args.network_args:
-                key, value = net_arg.split("=")
-                net_kwargs[key] = value
-        if args.base_weights is not None:
-            for i, weight_path in enumerate(args.base_weights):
-                if args.base_weights_multiplier is None or len(args.base_weights_multiplier) <= i:
-                    multiplier = 1.0
-        if args.dim_from_weights:
-            network, _ = network_module.create_network_from_weights(
-                1, args.network_weights, vae, text_encoder, unet, **net_kwargs
-            )
-        else:
-            if "dropout" not in net_kwargs:
-                net_kwargs["dropout"] = args.network_dropout
-            network = network_module.create_network(
-                1.0, args.network_dim, args.network_alpha, vae, text_encoder, unet,
-                neuron_dropout=args.network_dropout, **net_kwargs
-            )
+"""
+    + network_call('"="')
+    + """
         train_unet = not args.network_train_text_encoder_only
         train_text_encoder = not args.network_train_unet_only
         network.apply_to(text_encoder, unet, train_text_encoder, train_unet)
@@ -218,154 +212,38 @@ _TRAIN_DB = _alone(
 """,
     fine_tuning=False,
 )
-_LORA = """
-NUM_OF_BLOCKS = 12
-NUM_OF_BLOCKS_SDXL = 11
-
-def create_network(multiplier, network_dim, network_alpha, vae, text_encoder, unet, neuron_dropout=None, **kwargs):
-    is_sdxl = unet is not None and issubclass(unet.__class__, SdxlUNet2DConditionModel)
-    if network_dim is None:
-        network_dim = 4
-    if network_alpha is None:
-        network_alpha = 1.0
-    conv_dim = kwargs.get("conv_dim", None)
-    conv_alpha = kwargs.get("conv_alpha", None)
-    if conv_dim is not None:
-        conv_dim = int(conv_dim)
-        if conv_alpha is None:
-            conv_alpha = 1.0
-        else:
-            conv_alpha = float(conv_alpha)
-    block_dims = kwargs.get("block_dims", None)
-    block_lr_weight = get_block_lr_weight(
-        is_sdxl, kwargs.get("down_lr_weight", None), kwargs.get("mid_lr_weight", None), kwargs.get("up_lr_weight", None)
-    )
-    if block_dims is not None or block_lr_weight is not None:
-        block_alphas = kwargs.get("block_alphas", None)
-        conv_block_dims = kwargs.get("conv_block_dims", None)
-        conv_block_alphas = kwargs.get("conv_block_alphas", None)
-        block_dims, block_alphas, conv_block_dims, conv_block_alphas = get_block_dims_and_alphas(
-            is_sdxl, block_dims, block_alphas, network_dim, network_alpha, conv_block_dims, conv_block_alphas
-        )
-    rank_dropout = kwargs.get("rank_dropout", None)
-    if rank_dropout is not None:
-        rank_dropout = float(rank_dropout)
-    module_dropout = kwargs.get("module_dropout", None)
-    if module_dropout is not None:
-        module_dropout = float(module_dropout)
-    loraplus_lr_ratio = kwargs.get("loraplus_lr_ratio", None)
-    loraplus_lr_ratio = float(loraplus_lr_ratio) if loraplus_lr_ratio is not None else None
-    return LoRANetwork(text_encoder, unet, multiplier, network_dim, network_alpha, conv_dim, conv_alpha)
-
-def get_block_lr_weight(is_sdxl, down_lr_weight, mid_lr_weight, up_lr_weight):
-    if down_lr_weight is None and mid_lr_weight is None and up_lr_weight is None:
-        return None
-    most = NUM_OF_BLOCKS_SDXL if is_sdxl else NUM_OF_BLOCKS
-    down = [float(each) for each in down_lr_weight.split(",")]
-    if len(down) < most:
-        logger.warning(f"down_weight or up_weight is too short. Parameters after {most}-th are filled with 1")
-        down = down + [1.0] * (most - len(down))
-    return down
-
-def get_block_dims_and_alphas(is_sdxl, block_dims, block_alphas, dim, alpha, conv_block_dims, conv_block_alphas):
-    count = 23 if is_sdxl else 25
-
-    def parse_ints(text):
-        return [int(each) for each in text.split(",")]
-
-    def parse_floats(text):
-        return [float(each) for each in text.split(",")]
-
-    if block_dims is not None:
-        block_dims = parse_ints(block_dims)
-        assert len(block_dims) == count, f"block_dims must have {count} elements"
-    else:
-        block_dims = [dim] * count
-    if block_alphas is not None:
-        block_alphas = parse_floats(block_alphas)
-        assert len(block_alphas) == count, f"block_alphas must have {count} elements"
-    else:
-        block_alphas = [alpha] * count
-    if conv_block_dims is not None:
-        conv_block_dims = parse_ints(conv_block_dims)
-        assert len(conv_block_dims) == count, f"conv_block_dims must have {count} elements"
-    return block_dims, block_alphas, conv_block_dims, conv_block_alphas
-
-def create_network_from_weights(multiplier, file, vae, text_encoder, unet, weights_sd=None, **kwargs):
-    pass
-
-class LoRAModule:
-    def __init__(self, lora_name, org_module, multiplier=1.0, lora_dim=4, alpha=1):
-        alpha = self.lora_dim if alpha is None or alpha == 0 else alpha
-        self.scale = alpha / self.lora_dim
-
-class LoRANetwork:
-    UNET_TARGET_REPLACE_MODULE = ["Transformer2DModel"]
-    TEXT_ENCODER_TARGET_REPLACE_MODULE = ["CLIPAttention", "CLIPMLP"]
-
-    def load_weights(self, file):
-        return self.load_state_dict(weights_sd, False)
-
-    def prepare_optimizer_params(self, text_encoder_lr, unet_lr, default_lr):
-        pass
-"""
-_DYLORA = """
-def create_network(multiplier, network_dim, network_alpha, vae, text_encoder, unet, **kwargs):
-    conv_dim = kwargs.get("conv_dim", None)
-    unit = kwargs.get("unit", None)
-    if conv_dim is not None:
-        conv_dim = int(conv_dim)
-        assert conv_dim == network_dim
-    if unit is not None:
-        unit = int(unit)
-    else:
-        unit = 1
-    return DyLoRANetwork(text_encoder, unet, lora_dim=network_dim, unit=unit)
-
-class DyLoRAModule:
-    def __init__(self, lora_name, org_module, multiplier=1.0, lora_dim=4, alpha=1, unit=1):
-        self.lora_dim = lora_dim
-        self.unit = unit
-        assert self.lora_dim % self.unit == 0, "rank must be a multiple of unit"
-
-class DyLoRANetwork:
-    UNET_TARGET_REPLACE_MODULE = ["Transformer2DModel"]
-    TEXT_ENCODER_TARGET_REPLACE_MODULE = ["CLIPAttention", "CLIPMLP"]
-
-    def load_weights(self, file):
-        return self.load_state_dict(weights_sd, False)
-"""
-
-
-def _other_lora(target: str, more: str = "") -> str:
-    """A network module for another family."""
-    return f'''
-def create_network(multiplier, network_dim, network_alpha, vae, text_encoders, model, neuron_dropout=None, **kwargs):
-    rank_dropout = kwargs.get("rank_dropout", None)
-    if rank_dropout is not None:
-        rank_dropout = float(rank_dropout)
-{more}    return LoRANetwork(text_encoders, model)
-
-class LoRANetwork:
-    TARGET_REPLACE_MODULE = ["{target}"]
-    TEXT_ENCODER_TARGET_REPLACE_MODULE = ["CLIPAttention", "CLIPMLP"]
-
-    def load_weights(self, file):
-        return self.load_state_dict(weights_sd, False)
-
+_MANY_RATES = """
     def prepare_optimizer_params_with_multiple_te_lrs(self, text_encoder_lr, unet_lr):
-        pass
-'''
-
-
-_TRAIN_BLOCKS = """
-    train_blocks = kwargs.get("train_blocks", None)
-    if train_blocks is not None:
-        assert train_blocks in ["all", "single", "double"], f"invalid train_blocks: {train_blocks}"
-    split_qkv = kwargs.get("split_qkv", False)
-    if split_qkv is not None:
-        split_qkv = True if split_qkv == "True" else False
+        return [unet_lr, *text_encoder_lr]
 """
+_LORA = (
+    create_network(
+        CONVOLUTIONS,
+        blocks(
+            23, 25, "block_dims", "block_alphas", "conv_block_dims", "conv_block_alphas",
+            weights=("down_lr_weight", "mid_lr_weight", "up_lr_weight"),
+        ),
+        numbers("loraplus_lr_ratio", "module_dropout", "rank_dropout"),
+    )
+    + from_weights()
+    + """
+class LoRAModule:
+    def __init__(self, lora_dim=4, alpha=1):
+        self.alpha = self.lora_dim if alpha is None or alpha == 0 else alpha
+"""
+    + network_class("LoRANetwork", "Transformer2DModel", prefix="UNET_")
+    + """
+    def prepare_optimizer_params(self, text_encoder_lr, unet_lr, default_lr):
+        return [text_encoder_lr or default_lr, unet_lr or default_lr]
+"""
+)  # fmt: skip
+
+
+def _other_lora(target: str, *parts: str) -> str:
+    """A network module for another family."""
+    return create_network(numbers("rank_dropout"), *parts) + network_class("LoRANetwork", target) + _MANY_RATES
+
+
 SCRIPTS = {
     "train_network.py": TRAIN_NETWORK,
     "sdxl_train_network.py": _SDXL_NETWORK,
@@ -376,8 +254,10 @@ SCRIPTS = {
     "train_textual_inversion.py": _INVERSION,
     "train_db.py": _TRAIN_DB,
     "networks/lora.py": _LORA,
-    "networks/dylora.py": _DYLORA,
-    "networks/lora_flux.py": _other_lora("DoubleStreamBlock", _TRAIN_BLOCKS),
+    "networks/dylora.py": DYLORA + network_class("DyLoRANetwork", "Transformer2DModel", prefix="UNET_"),
+    "networks/lora_flux.py": _other_lora(
+        "DoubleStreamBlock", choice("train_blocks", "all", "single", "double"), switch_spelt_true("split_qkv")
+    ),
     "networks/lora_sd3.py": _other_lora("SingleDiTBlock"),
     "networks/lora_lumina.py": _other_lora("JointTransformerBlock"),
     "networks/merge_lora.py": "def merge(args):\n    pass\n",
