@@ -22,7 +22,7 @@ from launcher.plan.read_blueprint import read_blueprint
 from launcher.plan.tables import OwnTables, base_folder, read_own_tables
 from launcher.run.roots import DEFAULT_OUTPUT_ROOT
 from launcher.setup.checkouts import usual_checkout
-from launcher.setup.environments import accelerate_folder, find_environment, site_packages
+from launcher.setup.environments import accelerate_folder, find_environment
 from launcher.setup.user_config import UserConfig, read_user_config
 from launcher.spec.environment import from_environment, from_name
 from launcher.spec.find import dataset_folder, find_spec
@@ -33,7 +33,7 @@ from launcher.spec.paths import expand
 from launcher.trainer.checkout import Checkout, open_checkout, script_path
 from launcher.trainer.options import ScriptOptions
 from launcher.trainer.other_scripts import scripts_with
-from launcher.trainer.packages import Packages
+from launcher.trainer.packages import Packages, site_packages
 from launcher.trainer.reader import read_options, read_parser
 
 

@@ -13,6 +13,7 @@ from launcher.base.settings import Setting
 from launcher.plan.plan import TrainingEnvironment
 from launcher.plan.tables import EnvTable, OwnTables, base_folder
 from launcher.spec.paths import expand
+from launcher.trainer.packages import site_packages
 
 _CONDA_HOMES = ("miniforge3", "mambaforge", "miniconda3", "anaconda3", "micromamba", ".conda", ".local/share/mamba")
 
@@ -44,24 +45,6 @@ def find_environment(tables: OwnTables, environ: Mapping[str, str] = os.environ)
 def accelerate_folder(python: Path) -> Path | None:
     """The folder `accelerate` among the packages of this interpreter, or None. Nothing is started or imported."""
     return next((site / "accelerate" for site in site_packages(python) if (site / "accelerate").is_dir()), None)
-
-
-def site_packages(python: Path) -> Iterator[Path]:
-    """The folders of packages that this interpreter has, as far as the layout of its environment tells."""
-    here, real = python.parent.parent, python.resolve().parent.parent
-    alone = (here / "pyvenv.cfg").is_file() and not _sees_system(here / "pyvenv.cfg")
-    for prefix in (here,) if alone else dict.fromkeys((here, real)):
-        for lib in ("lib", "lib64", "local/lib"):
-            for packages in ("site-packages", "dist-packages"):
-                yield from sorted((prefix / lib).glob(f"python3*/{packages}"))
-                yield from sorted((prefix / lib).glob(f"python3/{packages}"))
-    if python == Path(sys.executable):
-        yield from (Path(entry) for entry in sys.path if entry)
-
-
-def _sees_system(config: Path) -> bool:
-    text = config.read_text(encoding="utf-8", errors="replace").lower()
-    return any(line.replace(" ", "") == "include-system-site-packages=true" for line in text.splitlines())
 
 
 def _unnamed(environ: Mapping[str, str]) -> TrainingEnvironment:

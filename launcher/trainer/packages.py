@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -52,7 +53,7 @@ class Packages:
         parts = dotted.split(".")
         if not all(part.isidentifier() for part in parts):
             return None
-        for root in (self.checkout, *_import_roots(self.site)):
+        for root in (self.checkout, *import_roots(self.site)):
             found = _in_folder(root, parts)
             if found:
                 return found
@@ -63,6 +64,24 @@ class Packages:
         """The version of an installed distribution (`lycoris_lora`, `lycoris-lora`), by its metadata's folder."""
         wanted = _normal(distribution)
         return next((version for name, version in _distributions(self.site) if name == wanted), None)
+
+
+def site_packages(python: Path) -> Iterator[Path]:
+    """The folders of packages that this interpreter has, as far as the layout of its environment tells."""
+    here, real = python.parent.parent, python.resolve().parent.parent
+    alone = (here / "pyvenv.cfg").is_file() and not _sees_system(here / "pyvenv.cfg")
+    for prefix in (here,) if alone else dict.fromkeys((here, real)):
+        for lib in ("lib", "lib64", "local/lib"):
+            for packages in ("site-packages", "dist-packages"):
+                yield from sorted((prefix / lib).glob(f"python3*/{packages}"))
+                yield from sorted((prefix / lib).glob(f"python3/{packages}"))
+    if python == Path(sys.executable):
+        yield from (Path(entry) for entry in sys.path if entry)
+
+
+def _sees_system(config: Path) -> bool:
+    text = config.read_text(encoding="utf-8", errors="replace").lower()
+    return any(line.replace(" ", "") == "include-system-site-packages=true" for line in text.splitlines())
 
 
 def _in_folder(root: Path, parts: Sequence[str]) -> ModuleFile | None:
@@ -77,7 +96,7 @@ def _in_folder(root: Path, parts: Sequence[str]) -> ModuleFile | None:
 
 
 @lru_cache(maxsize=8)
-def _import_roots(site: tuple[Path, ...]) -> tuple[Path, ...]:
+def import_roots(site: tuple[Path, ...]) -> tuple[Path, ...]:
     """The folders themselves and those that their .pth files add (site.py, addpackage)."""
     roots = list(site)
     for folder in site:

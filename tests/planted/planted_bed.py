@@ -15,8 +15,7 @@ from sound_specs import BY_ID, Sound
 
 from launcher.base.findings import Finding, Severity
 from launcher.cli.prepare import Request, check
-from launcher.setup.environments import site_packages
-from launcher.trainer.packages import Packages
+from launcher.trainer.packages import Packages, site_packages
 
 
 @dataclass(frozen=True)
