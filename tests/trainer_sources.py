@@ -98,6 +98,8 @@ DRAWS = drawing(
         "scale": 7.5, "seed": None, "width": 512,
     },
     8,
+    "controlnet_image = drawn.controlnet_image",
+    "drawn.controls = Image.open(controlnet_image)",
     'drawn.scheduler = get_my_scheduler(prompt_dict.get("sample_sampler", args.sample_sampler))',
 )  # fmt: skip
 
@@ -120,13 +122,15 @@ def named(dotted, usual):
 class Family:
     """Optimizers of one package. `asked` is the condition under which get_optimizer imports it.
 
-    `made` are their names with their places in the package. `closed`: another name is refused then.
+    `made` are their names with their places in the package. `closed`: another name is refused then. `note` is what it
+    says about different rates.
     """
 
     asked: str
     package: str
     made: Mapping[str, str]
     closed: bool = False
+    note: str = ""
 
     def branch(self) -> str:
         """The part of get_optimizer that makes them."""
@@ -135,12 +139,13 @@ class Family:
             f"            made = package.{place}(params, lr=rate, **given)\n"
             for name, place in self.made.items()
         )
+        noted = f'        advise("{self.note}")\n' if self.note else ""
         unknown = 'f"Unknown optimizer type: {optimizer_type}"'
         refused = f"        if made is None:\n            raise ValueError({unknown})\n"
         return (
             f"    if {self.asked}:\n        try:\n            import {self.package} as package\n"
             f'        except ImportError:\n            raise ImportError("no {self.package}")\n'
-            f"{choices}{refused if self.closed else ''}"
+            f"{noted}{choices}{refused if self.closed else ''}"
         )
 
 
@@ -154,7 +159,8 @@ SCHEDULE_FREE = Family(
 
 def dadaptation(*names: str) -> Family:
     """The family of D-Adaptation, as far as these names."""
-    return Family('optimizer_type.startswith("dadapt")', "dadaptation", {name: name for name in names}, closed=True)
+    made, note = {name: name for name in names}, "only the first one will take effect"
+    return Family('optimizer_type.startswith("dadapt")', "dadaptation", made, closed=True, note=note)
 
 
 def get_optimizer(*families: Family) -> str:

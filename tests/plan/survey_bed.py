@@ -14,20 +14,20 @@ from typing import Any
 
 from candidate_bed import candidate_of
 from plan_bed import NEEDED, USUAL, option, switch
+from trainer_sources import READ_CAPTION
 
 from launcher.plan.blueprint import Blueprint, DatasetBlueprint, Kind, SubsetBlueprint
 from launcher.plan.checks.candidate import Candidate
 from launcher.trainer.options import Option
 
-TRAIN_UTIL = """
+TRAIN_UTIL = f"""
 IMAGE_EXTENSIONS = [".png", ".jpg", ".webp", ".PNG"]
 
 try:
-    import pillow_avif
-
+    import pillow_avif as reader
     IMAGE_EXTENSIONS.extend([".avif", ".AVIF"])
-except:
-    pass
+except ImportError:
+    reader = None
 
 class BucketManager:
     def select_bucket(self, width, height):
@@ -48,20 +48,10 @@ class BaseDataset:
         return flex_tokens[: subset.keep_tokens]
 
 class DreamBoothDataset:
-    def __init__(self):
-        def read_caption(cap_path):
-            with open(cap_path, "rt", encoding="utf-8") as f:
-                try:
-                    lines = f.readlines()
-                except UnicodeDecodeError as e:
-                    raise e
-                assert len(lines) > 0, "empty"
-                return lines[0].strip()
-
-        def load_dreambooth_dir(subset):
-            img_paths, sizes = split_train_val(img_paths, sizes)
-            captions = [meta["caption"] for meta in metas.values()]
-"""
+    def load_dreambooth_dir(subset):
+        img_paths, sizes = split_train_val(img_paths, sizes)
+        captions = [meta["caption"] for meta in metas.values()]
+{READ_CAPTION}"""
 OPTIONS = (
     *USUAL, option("gradient_accumulation_steps", type="int", default=1), switch("cache_latents_to_disk"),
     switch("use_object_template"),

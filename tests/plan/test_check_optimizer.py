@@ -8,110 +8,36 @@ from typing import Any
 import pytest
 from candidate_bed import candidate_of
 from plan_bed import USUAL, codes, option, switch
+from trainer_sources import (
+    ADAM,
+    EIGHT_BIT,
+    ONE_RATE,
+    SHARED,
+    TRAIN_UTIL_HEAD,
+    dadaptation,
+    get_optimizer,
+    optimizer_class,
+)
 
 from launcher.base.findings import Finding, Severity
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.optimizer import check_optimizer
 
-TRAIN_UTIL = """
-import ast
-import importlib
-import torch
-import transformers
-
-def get_optimizer(args, params):
-    optimizer_type = args.optimizer_type
-    if args.use_8bit_adam:
-        assert optimizer_type == "", "not both of them / だめ"
-        optimizer_type = "AdamW8bit"
-    if optimizer_type == "":
-        optimizer_type = "AdamW"
-    optimizer_type = optimizer_type.lower()
-    optimizer_kwargs = {}
-    if args.optimizer_args is not None and len(args.optimizer_args) > 0:
-        for arg in args.optimizer_args:
-            key, value = arg.split("=")
-            optimizer_kwargs[key] = ast.literal_eval(value)
-    lr = args.learning_rate
-    optimizer = None
-    if optimizer_type.endswith("8bit"):
-        try:
-            import bitsandbytes as bnb
-        except ImportError:
-            raise ImportError("no bitsandbytes")
-        optimizer = bnb.optim.AdamW8bit(params, lr=lr, **optimizer_kwargs)
-    elif optimizer_type.startswith("dadapt"):
-        import dadaptation
-        if optimizer_type == "DAdaptAdam".lower():
-            optimizer = dadaptation.DAdaptAdam(params, lr=lr, **optimizer_kwargs)
-        elif optimizer_type == "DAdaptAdan".lower():
-            log("only the first one will take effect")
-            optimizer = dadaptation.DAdaptAdan(params, lr=lr, **optimizer_kwargs)
-        else:
-            raise ValueError(f"Unknown optimizer type: {optimizer_type}")
-    elif optimizer_type == "Adafactor".lower():
-        if "relative_step" not in optimizer_kwargs:
-            optimizer_kwargs["relative_step"] = True
-        if not optimizer_kwargs["relative_step"] and optimizer_kwargs.get("warmup_init", False):
-            optimizer_kwargs["relative_step"] = True
-        if optimizer_kwargs["relative_step"]:
-            args.learning_rate = None
-            lr = None
-        elif args.max_grad_norm != 0.0:
-            log("set it to 0")
-        optimizer = transformers.optimization.Adafactor(params, lr=lr, **optimizer_kwargs)
-    elif optimizer_type == "AdamW".lower():
-        optimizer = torch.optim.AdamW(params, lr=lr, **optimizer_kwargs)
-    if optimizer is None:
-        wanted = args.optimizer_type
-        if "." not in wanted:
-            module = torch.optim
-        else:
-            values = wanted.split(".")
-            module = importlib.import_module(".".join(values[:-1]))
-            wanted = values[-1]
-        optimizer = getattr(module, wanted)(params, lr=lr, **optimizer_kwargs)
-    return "", "", optimizer
-"""
-ADAM = """
-class AdamW(Optimizer):
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), weight_decay=1e-2, amsgrad=False):
-        if not 0.0 <= lr:
-            raise ValueError(f"Invalid learning rate: {lr}")
-        if not 0.0 <= weight_decay:
-            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
-        if not 0.0 <= betas[0] < 1.0:
-            raise ValueError(f"Invalid beta: {betas[0]}")
-
-    def step(self, closure=None): ...
-
-class LBFGS(Optimizer):
-    def __init__(self, params, lr=1): ...
-    @torch.no_grad()
-    def step(self, closure): return closure()
-
+TRAIN_UTIL = TRAIN_UTIL_HEAD + SHARED + get_optimizer(EIGHT_BIT, dadaptation("DAdaptAdam", "DAdaptAdan"))
+LOOKS_FIRST = """
 class LooksFirst(Optimizer):
     def __init__(self, params, lr=1): ...
     def step(self, closure): return closure() if closure is not None else None
 """
-ONE_RATE = """
-class {name}:
-    def __init__(self, params, lr=1.0, d_coef=1.0): ...
-    def step(self, closure=None):
-        raise RuntimeError("Setting different lr values in different parameter groups is only for 0")
-"""
 PACKAGES = {
     "torch/__init__.py": "",
     "torch/optim/__init__.py": "from .adam import AdamW, LBFGS, LooksFirst\n",
-    "torch/optim/adam.py": ADAM,
-    "prodigyopt/__init__.py": ONE_RATE.format(name="Prodigy"),
-    "dadaptation/__init__.py": ONE_RATE.format(name="DAdaptAdam")
+    "torch/optim/adam.py": ADAM + LOOKS_FIRST,
+    "prodigyopt/__init__.py": ONE_RATE.format(name="Prodigy", parameters="d_coef=1.0"),
+    "dadaptation/__init__.py": ONE_RATE.format(name="DAdaptAdam", parameters="d_coef=1.0")
     + "\nclass DAdaptAdan:\n    def __init__(self, params, lr=1.0): ...\n",
     "transformers/__init__.py": "",
-    "transformers/optimization.py": (
-        "class Adafactor:\n    def __init__(self, params, lr=None, relative_step=True, warmup_init=False): ...\n"
-        "    def step(self, closure=None): ...\n"
-    ),
+    "transformers/optimization.py": optimizer_class("Adafactor", "lr=None, relative_step=True, warmup_init=False"),
     "swallows/__init__.py": "class Any:\n    def __init__(self, params, lr, **kwargs): ...\n",
 }
 OPTIONS = (

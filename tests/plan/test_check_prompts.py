@@ -11,106 +11,35 @@ from candidate_bed import candidate_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plan_bed import NEEDED, USUAL, option, switch
+from trainer_sources import (
+    DRAWS,
+    LOAD_PROMPTS,
+    NOT_COMMENTED,
+    PIPELINE,
+    SAMPLE_IMAGES,
+    TABLES,
+    TRAIN_UTIL_HEAD,
+    drawing,
+)
 
 from launcher.base.findings import Finding, Severity
 from launcher.plan.checks.prompts import check_prompts
 
-_FLAG = """
-            m = re.match(r"{0} {1}", parg, re.IGNORECASE)
-            if m:
-                prompt_dict["{2}"] = {3}
-                continue
-"""
-_INT, _FLOAT, _TEXT = r"(\d+)", r"([\d\.]+)", "(.+)"
-_FLAGS = "".join(
-    _FLAG.format(*each)
-    for each in (
-        ("w", _INT, "width", "int(m.group(1))"),
-        ("h", _INT, "height", "int(m.group(1))"),
-        ("d", _INT, "seed", "int(m.group(1))"),
-        ("s", _INT, "sample_steps", "max(1, min(1000, int(m.group(1))))"),
-        ("l", _FLOAT, "scale", "float(m.group(1))"),
-        ("g", _FLOAT, "guidance_scale", "float(m.group(1))"),
-        ("n", _TEXT, "negative_prompt", "m.group(1)"),
-        ("ss", _TEXT, "sample_sampler", "m.group(1)"),
-        ("cn", _TEXT, "controlnet_image", "m.group(1)"),
-    )
-)
-TRAIN_UTIL = f"""
-import re
-from library.lpw_stable_diffusion import LongPromptWeightingPipeline
-
-def sample_images(*args):
-    return sample_images_common(LongPromptWeightingPipeline, *args)
-
-def line_to_prompt_dict(line):
-    prompt_args = line.split(" --")
-    prompt_dict = {{"prompt": prompt_args[0]}}
-    for parg in prompt_args:
-        try:{_FLAGS}
-        except ValueError as ex:
-            print(ex)
-    return prompt_dict
-
-def load_prompts(file):
-    if file.endswith(".txt"):
-        lines = [line.strip() for line in open(file) if line.strip() and line[0] != "#"]
-    elif file.endswith(".toml") or file.endswith(".json"):
-        lines = []
-    return [line_to_prompt_dict(line) for line in lines]
-
-def get_my_scheduler(sample_sampler):
-    if sample_sampler == "ddim":
-        return 1
-    elif sample_sampler == "euler_a" or sample_sampler == "k_euler_a":
-        return 2
-
-def sample_images_common(pipe, args, state):
-    prompts = load_prompts(args.sample_prompts)
-    with state.split_between_processes(prompts) as mine:
-        for prompt_dict in mine:
-            sample_image_inference(args, prompt_dict)
-
-def sample_image_inference(args, prompt_dict):
-    negative_prompt = prompt_dict.get("negative_prompt")
-    sample_steps = prompt_dict.get("sample_steps", 30)
-    width = prompt_dict.get("width", 512)
-    height = prompt_dict.get("height", 512)
-    scale = prompt_dict.get("scale", 7.5)
-    seed = prompt_dict.get("seed")
-    controlnet_image = prompt_dict.get("controlnet_image")
-    prompt = prompt_dict.get("prompt", "")
-    scheduler = get_my_scheduler(prompt_dict.get("sample_sampler", args.sample_sampler))
-    torch.manual_seed(seed)
-    controlnet_image = Image.open(controlnet_image)
-    height = max(64, height - height % 8)
-    width = max(64, width - width % 8)
-"""
-PIPELINE = """
-_weights = re.compile(r":([+-]?[.\\d]+)\\)")
-def parse_prompt_attention(text):
-    multiply(float(weight))
-class LongPromptWeightingPipeline:
-    def __call__(self, prompt, max_embeddings_multiples: Optional[int] = 3):
-        pass
-"""
+TRAIN_UTIL = TRAIN_UTIL_HEAD + LOAD_PROMPTS + SAMPLE_IMAGES + DRAWS
 FAMILY = """
 from library import train_util
+
 def sample_images(args):
     for prompt_dict in train_util.load_prompts(args.sample_prompts):
         sample_image_inference(prompt_dict)
-def sample_image_inference(prompt_dict):
-    negative_prompt = prompt_dict.get("negative_prompt")
-    guidance = prompt_dict.get("guidance_scale", 3.5)
-    cfg_scale = prompt_dict.get("scale", 1.0)
-    prompt = prompt_dict.get("prompt", "")
-    width = prompt_dict.get("width", 512)
-    height = prompt_dict.get("height", 512)
-    seed = prompt_dict.get("seed")
-    assert seed is None or seed > 0, "no"
-    height = max(64, height - height % 16)
-    width = max(64, width - width % 16)
-"""
+""" + drawing(
+    {
+        "guidance_scale": 3.5, "height": 512, "negative_prompt": None, "prompt": "", "scale": 1.0, "seed": None,
+        "width": 512,
+    },
+    16,
+    'assert seed is None or seed > 0, "no"',
+)  # fmt: skip
 SOURCES = {
     "train_network.py": "from library import train_util\ntrain_util.sample_images()\n",
     "moon_train.py": "from library import moon_train_utils\nmoon_train_utils.sample_images()\n",
@@ -330,7 +259,7 @@ def test_files_without_a_prompt(tmp_path: Path, content: str) -> None:
 
 def test_comments_that_are_none(tmp_path: Path) -> None:
     assert said(found(tmp_path, " # no comment\na fox")) == ["prompt-comment"]
-    older = TRAIN_UTIL.replace(' and line[0] != "#"', "")
+    older = TRAIN_UTIL.replace(NOT_COMMENTED, "")
     assert found(tmp_path, " # a comment\na fox", sources={"library/train_util.py": older}) == []
 
 
@@ -382,7 +311,7 @@ def test_a_table_without_words(tmp_path: Path) -> None:
 
 
 def test_old_releases_read_lines_only(tmp_path: Path) -> None:
-    older = TRAIN_UTIL.replace('file.endswith(".toml") or file.endswith(".json")', "False")
+    older = TRAIN_UTIL.replace(TABLES, "{}")
     assert said(found(tmp_path, '["a"]', "p.json", sources={"library/train_util.py": older})) == ["prompts-form"]
 
 

@@ -9,121 +9,57 @@ from typing import Any
 import pytest
 from candidate_bed import candidate_of
 from plan_bed import USUAL, codes, option
+from trainer_sources import SHARED, TRAIN_UTIL_HEAD, get_scheduler_fix, transformers_of
 
 from launcher.base.findings import Finding, Severity
 from launcher.plan.checks.scheduler import check_scheduler
 from launcher.trainer.packages import Packages
 
-TRAIN_UTIL = """
-import ast
-import importlib
-import torch
-import transformers
-from transformers.optimization import SchedulerType, TYPE_TO_SCHEDULER_FUNCTION
-
+TRAIN_UTIL = (
+    TRAIN_UTIL_HEAD
+    + SHARED
+    + """
 def add_optimizer_arguments(parser):
     def int_or_float(value):
-        float_value = float(value)
-        if float_value >= 1:
-            return int(value)
-        return float(value)
+        float_value = float(value or 0)
+        if float_value >= 1: return int(value)
+        return float_value
 
 def get_optimizer(args, params):
-    if args.optimizer_type == "Adafactor":
-        args.lr_scheduler = f"adafactor:{args.learning_rate}"
-        return "", "", transformers.optimization.Adafactor(params)
-    return "", "", torch.optim.AdamW(params, lr=args.learning_rate)
-
-def is_schedulefree(optimizer, args):
-    return args.optimizer_type.lower().endswith("schedulefree".lower())
-
-def get_dummy_scheduler(optimizer):
-    class DummyScheduler:
-        pass
-    return DummyScheduler(optimizer)
-
-def get_scheduler_fix(args, optimizer, num_processes: int):
-    if is_schedulefree(optimizer, args):
-        return get_dummy_scheduler(optimizer)
-    name = args.lr_scheduler
-    num_training_steps = args.max_train_steps * num_processes
-    warmup = args.lr_warmup_steps
-    num_warmup_steps = int(warmup * num_training_steps) if isinstance(warmup, float) else warmup
-    num_decay_steps = args.lr_decay_steps
-    num_cycles = args.lr_scheduler_num_cycles
-    lr_scheduler_kwargs = {}
-    if args.lr_scheduler_args is not None and len(args.lr_scheduler_args) > 0:
-        for arg in args.lr_scheduler_args:
-            key, value = arg.split("=")
-            lr_scheduler_kwargs[key] = ast.literal_eval(value)
-
-    def wrap(return_vals):
-        if num_warmup_steps is not None and num_warmup_steps != 0:
-            raise ValueError(f"{name} does not require `num_warmup_steps`. Set None or 0.")
-        return return_vals
-
-    if args.lr_scheduler_type:
-        lr_scheduler_type = args.lr_scheduler_type
-        if "." not in lr_scheduler_type:
-            module = torch.optim.lr_scheduler
-        else:
-            values = lr_scheduler_type.split(".")
-            module = importlib.import_module(".".join(values[:-1]))
-            lr_scheduler_type = values[-1]
-        return wrap(getattr(module, lr_scheduler_type)(optimizer, **lr_scheduler_kwargs))
-    if name.startswith("adafactor"):
-        assert type(optimizer) == transformers.optimization.Adafactor, "only with Adafactor / だめ"
-        return wrap(transformers.optimization.AdafactorSchedule(optimizer, float(name.split(":")[1])))
-    name = SchedulerType(name)
-    schedule_func = TYPE_TO_SCHEDULER_FUNCTION[name]
-    if name == SchedulerType.CONSTANT:
-        return wrap(schedule_func(optimizer, **lr_scheduler_kwargs))
-    if name == SchedulerType.COSINE_WITH_RESTARTS:
-        return schedule_func(
-            optimizer, num_warmup_steps=num_warmup_steps, num_training_steps=num_training_steps, num_cycles=num_cycles
-        )
-    if name == SchedulerType.COSINE:
-        return schedule_func(optimizer, num_warmup_steps=num_warmup_steps, **lr_scheduler_kwargs)
-    return schedule_func(
-        optimizer, num_warmup_steps=num_warmup_steps, num_decay_steps=num_decay_steps, **lr_scheduler_kwargs
-    )
+    if args.optimizer_type != "Adafactor":
+        return "", "", torch.optim.AdamW(params, lr=args.learning_rate)
+    args.lr_scheduler = f"adafactor:{args.learning_rate}"
+    return "", "", transformers.optimization.Adafactor(params)
 """
-OPTIMIZATION = """
-from .trainer_utils import SchedulerType
-
+    + get_scheduler_fix(
+        {
+            "COSINE": "num_warmup_steps",
+            "COSINE_WITH_RESTARTS": "num_warmup_steps num_training_steps num_cycles",
+        },
+        "num_warmup_steps num_decay_steps",
+    )
+)
+# Each kind of scheduler with what its function takes besides the optimizer, or with the function's name.
+KINDS = {
+    "constant": ", last_epoch=-1",
+    "cosine": ", num_warmup_steps, num_cycles=0.5",
+    "cosine_with_restarts": ", num_warmup_steps, num_training_steps, num_cycles=1",
+    "stable": "refusing",
+    "plateau": "handing_on",
+}
+OTHER_MAKERS = """
 class Adafactor:
     def __init__(self, params): ...
-
-class AdafactorSchedule(LambdaLR):
-    def __init__(self, optimizer, initial_lr=0.0): ...
-
-def get_constant(optimizer, last_epoch=-1): ...
-def get_cosine(optimizer, num_warmup_steps, num_cycles=0.5, last_epoch=-1): ...
-def get_restarts(optimizer, num_warmup_steps, num_training_steps, num_cycles=1, last_epoch=-1): ...
-def get_stable(optimizer, num_warmup_steps, num_decay_steps, floor=None):
-    if num_decay_steps < 0:
-        raise ValueError("num_decay_steps must not be negative")
-def get_plateau(optimizer, **kwargs):
-    return Plateau(optimizer, **kwargs)
 
 class Plateau:
     def __init__(self, optimizer, factor=0.1): ...
 
-TYPE_TO_SCHEDULER_FUNCTION = {
-    SchedulerType.CONSTANT: get_constant,
-    SchedulerType.COSINE: get_cosine,
-    SchedulerType.COSINE_WITH_RESTARTS: get_restarts,
-    SchedulerType.STABLE: get_stable,
-    SchedulerType.PLATEAU: get_plateau,
-}
-"""
-KINDS = """
-class SchedulerType(ExplicitEnum):
-    CONSTANT = "constant"
-    COSINE = "cosine"
-    COSINE_WITH_RESTARTS = "cosine_with_restarts"
-    STABLE = "stable"
-    PLATEAU = "plateau"
+def handing_on(optimizer, **kwargs):
+    return Plateau(optimizer, **kwargs)
+
+def refusing(optimizer, num_warmup_steps, num_decay_steps, floor=None):
+    if num_decay_steps < 0:
+        raise ValueError("no decay backwards")
 """
 SCHEDULERS = """
 class Annealing:
@@ -138,9 +74,7 @@ PACKAGES = {
     "torch/__init__.py": "",
     "torch/optim/__init__.py": "class AdamW:\n    def __init__(self, params, lr): ...\n",
     "torch/optim/lr_scheduler.py": SCHEDULERS,
-    "transformers/__init__.py": "",
-    "transformers/optimization.py": OPTIMIZATION,
-    "transformers/trainer_utils.py": KINDS,
+    **transformers_of(KINDS, OTHER_MAKERS),
 }
 OPTIONS = (
     *USUAL, option("optimizer_type", type="str", default=""), option("lr_scheduler", type="str", default="constant"),
