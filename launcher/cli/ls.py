@@ -6,7 +6,7 @@ import math
 import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,7 +36,9 @@ def ls_command(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Only runs with all these words in their name or notes.", metavar="[TEXT]...", show_default=False
+            help="Only runs with all these words in their name, in run.notes or in what kl note added.",
+            metavar="[TEXT]...",
+            show_default=False,
         ),
     ] = None,
     failed: Annotated[
@@ -128,8 +130,17 @@ def _is_wanted(listed: ListedRun, words: Sequence[str], *, failed: bool, earlies
         return False
     if earliest is not None and listed.when < earliest:
         return False
-    text = f"{listed.run.name}\n{listed.notes}".lower()
-    return all(word.lower() in text for word in words)
+    missing = _missing_in(f"{listed.run.name}\n{listed.notes}", words)
+    if not missing:
+        return True
+    from launcher.record.notes import notes_text
+
+    return not _missing_in(notes_text(listed.run.directory), missing)
+
+
+def _missing_in(text: str, words: Iterable[str]) -> list[str]:
+    text = text.lower()
+    return [word for word in words if word.lower() not in text]
 
 
 def _show(runs: Sequence[ListedRun], roots: Sequence[Path], every: int, *, hidden: int, as_json: bool) -> None:

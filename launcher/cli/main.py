@@ -23,6 +23,7 @@ from launcher.cli.findings import findings_command
 from launcher.cli.launch import launch_command
 from launcher.cli.logs import logs_command
 from launcher.cli.ls import ls_command
+from launcher.cli.note import note_command
 from launcher.cli.options import options_command
 from launcher.cli.plan import plan_command
 from launcher.cli.resume import resume_command
@@ -43,6 +44,7 @@ app.command("plan")(plan_command)
 app.command("dataset")(dataset_command)
 app.command("ls")(ls_command)
 app.command("show")(show_command)
+app.command("note")(note_command)
 app.command("logs")(logs_command)
 app.command("attach")(attach_command)
 app.command("stop")(stop_command)

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from launcher.cli.labelled import labelled
 from launcher.cli.render import duration, short
 from launcher.cli.render_runs import bytes_as_text, time_as_text
-from launcher.cli.render_show import labelled
 from launcher.data.network_file import NetworkFile, network_file
 from launcher.data.safetensors_header import Header
 from launcher.run.maker import By, Maker

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from launcher.base.origin import Source
 from launcher.base.times import moment, seconds_of
+from launcher.cli.labelled import LABEL, labelled
 from launcher.cli.render import duration, short
 from launcher.cli.render_runs import bytes_as_text, loss_as_text, number_as_data, steps_as_text, time_as_text
 from launcher.record.manifest import Attempt, FindingRecord, Manifest, OptionRecord, manifest_bytes
+from launcher.record.notes import Note
 from launcher.run.account import RunAccount, log_of
 from launcher.run.artifacts import Artifact, ArtifactKind
 from launcher.run.outcome import Outcome, signal_of
 
-LABEL = 18  # columns of the names on the left
 _SHOWN = 6  # artifacts of a kind
 _LAST_LINES = 5  # of the log, where there was no exception
 _LINE = re.compile(r":\d+$")
@@ -35,6 +36,7 @@ def account_as_text(account: RunAccount, width: int = 120) -> Iterator[str]:
     yield from labelled("directory", [_place(account)], width)
     yield from labelled("created", [time_as_text(moment(manifest.created)), f"kl {manifest.kl_version}"], width)
     yield from labelled("notes", manifest.notes.splitlines(), width, separator="\n")
+    yield from labelled("noted", notes_as_text(account.noted), width, separator="\n")
     for number, attempt in enumerate(manifest.attempts, 1):
         told = _attempt(attempt, account, last=number == len(manifest.attempts))
         yield from labelled(f"attempt {number}", told, width)
@@ -78,32 +80,17 @@ def account_as_data(account: RunAccount) -> dict[str, Any]:
             for artifact in account.artifacts
         ],
         "gone": list(account.gone),
+        "noted": [asdict(note) for note in account.noted],
         "manifest": json.loads(manifest_bytes(account.manifest)),
     }
 
 
-def labelled(label: str, texts: Iterable[str], width: int, *, separator: str = ", ") -> Iterator[str]:
-    """Texts behind a label, one after another and broken between them at `width`; nothing when there are none.
-
-    With a line break as `separator` each has lines of its own.
-    """
-    room = max(20, width - LABEL - 2)
-    line = ""
-    for text in texts:
-        if not text:
-            continue
-        if line and (separator == "\n" or len(line) + len(separator) + len(text) > room):
-            yield from _behind(label, line + separator.rstrip(), room)
-            line, label = "", ""
-        line = f"{line}{separator}{text}" if line else text
-    if line:
-        yield from _behind(label, line, room)
-
-
-def _behind(label: str, text: str, room: int) -> Iterator[str]:
-    for line in textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False):
-        yield f"  {label:<{LABEL}}{line}"
-        label = ""
+def notes_as_text(notes: Iterable[Note]) -> Iterator[str]:
+    """What was noted on a run: each note behind its time, further lines of it indented."""
+    for note in notes:
+        first, *further = note.text.split("\n")
+        yield f"{time_as_text(moment(note.when))} {first}".strip()
+        yield from (f"  {line}" for line in further if line)
 
 
 def _headline(account: RunAccount) -> str:

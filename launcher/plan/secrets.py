@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from launcher.base.origin import Source
 from launcher.base.settings import Setting
 
 # Options that hold a secret, and the variable that gives it to the trainer instead.
 SECRETS = {"wandb_api_key": "WANDB_API_KEY", "huggingface_token": "HF_TOKEN"}
+SHORTEST = 8  # letters: a shorter value stands in many a text by chance
 _WORDS = {"TOKEN", "KEY", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS"}
 
 
@@ -20,6 +23,13 @@ def is_secret(setting: Setting) -> bool:
 def names_a_secret(variable: str) -> bool:
     """Whether an environment variable most likely holds a secret, by its name."""
     return bool(_WORDS & set(variable.upper().replace("-", "_").split("_")))
+
+
+def secrets_in(text: str, environ: Mapping[str, str]) -> list[str]:
+    """The environment variables, by their names, that hold a secret of which the value stands in `text`."""
+    return [
+        name for name, value in environ.items() if len(value) >= SHORTEST and names_a_secret(name) and value in text
+    ]
 
 
 def place_of(setting: Setting) -> str:

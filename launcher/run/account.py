@@ -13,6 +13,7 @@ from launcher.base.errors import ExitCode, KlError
 from launcher.base.nearest import nearest
 from launcher.base.times import seconds_of
 from launcher.record.manifest import Attempt, Manifest, ManifestError
+from launcher.record.notes import Note, read_notes
 from launcher.run.afterwards import failure_of
 from launcher.run.artifacts import Artifact, find_artifacts
 from launcher.run.directory import LOG
@@ -28,7 +29,8 @@ class RunAccount:
     """A run with all that is known of it.
 
     `seconds` is how long its attempts took together, `size` the bytes in its directory. `artifacts` are those that
-    are there; `gone` are the paths of files and artifacts that are recorded and are not. `failure` is why it failed.
+    are there; `gone` are the paths of files and artifacts that are recorded and are not. `failure` is why it failed,
+    `noted` what somebody noted on it with `kl note`.
     """
 
     run: FoundRun
@@ -39,6 +41,7 @@ class RunAccount:
     artifacts: tuple[Artifact, ...]
     gone: tuple[str, ...]
     failure: Failure | None
+    noted: tuple[Note, ...] = ()
 
 
 def account_of(run: FoundRun, manifest: Manifest, outcome: Outcome) -> RunAccount:
@@ -57,6 +60,7 @@ def account_of(run: FoundRun, manifest: Manifest, outcome: Outcome) -> RunAccoun
         artifacts=() if run.removed else find_artifacts(run.directory, manifest.final),
         gone=() if run.removed else tuple(name for name in recorded if not os.path.lexists(run.directory / name)),
         failure=failure_of(run, manifest) if outcome is Outcome.FAILED else None,
+        noted=read_notes(run.directory),
     )
 
 

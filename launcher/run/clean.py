@@ -27,6 +27,7 @@ _WHY = {
     Keeps.MODEL: "it has the model {}",
     Keeps.STATE: "it has the training state {}",
     Keeps.SAMPLE: "it has the sample {}",
+    Keeps.NOTE: "it has a note, in {}",
     Keeps.REPOSITORY: "a git repository is in it: {}",
     Keeps.LINK: "a link is in it: {}",
     Keeps.CHANGED: "a file was changed by hand: {}",

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from launcher.record.archive import REPOSITORIES
 from launcher.record.manifest import MANIFEST, Manifest
+from launcher.record.notes import NOTES
 from launcher.run.artifacts import MODEL_SUFFIXES
 from launcher.run.directory import KL_LOG, LOG
 from launcher.run.removed import is_log
@@ -39,6 +40,7 @@ class Keeps(str, Enum):
     MODEL = "model"
     STATE = "state"
     SAMPLE = "sample"
+    NOTE = "note"
     REPOSITORY = "repository"
     LINK = "link"
     CHANGED = "changed"
@@ -217,7 +219,7 @@ def _why_file_stays(handle: int, path: tuple[str, ...], status: os.stat_result, 
         return Keeps.REPOSITORY
     if path[0] == "sample" and name.endswith(_PICTURES):
         return Keeps.SAMPLE
-    why = found.rules.file(handle, path, status)
+    why = Keeps.NOTE if path == (NOTES,) else found.rules.file(handle, path, status)
     if why is None and status.st_nlink > 1:  # somebody gave it a second name
         why = Keeps.LINK
     if why is None:

@@ -6,6 +6,7 @@ import fnmatch
 from pathlib import Path
 
 from launcher.record.manifest import MANIFEST, Manifest, read_manifest
+from launcher.record.notes import NOTES
 from launcher.run.artifacts import find_artifacts
 from launcher.run.cleanup import PARTIAL
 from launcher.run.outcome import Outcome
@@ -48,4 +49,6 @@ def _by_what_it_left(directory: Path, manifest: Manifest, ended: str) -> str:
         return f"{ended} and has a state of step {states[0].step}: kl resume {name} goes on from it."
     if find_artifacts(directory, manifest.final):
         return f"{ended} and left no state to go on from. {_ANOTHER}, or move away what it left."
+    if (directory / NOTES).exists():
+        return f"{ended} and has a note. {_ANOTHER}, or move the directory away."
     return f"{ended} and left nothing: kl clean {name} --yes removes it."

@@ -1,4 +1,7 @@
-"""What is kept of runs that were removed: logs and manifest, in the user's state folder, the newest 50."""
+"""What is kept of runs that were removed: logs and manifest, in the user's state folder.
+
+That is so for the newest 50, and for those on which somebody noted something since.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from pathlib import Path
 
 from launcher.base.places import state_folder
 from launcher.record.manifest import MANIFEST, Manifest, manifest_bytes
+from launcher.record.notes import NOTES
 from launcher.run.directory import KL_LOG, LOG
 
 KEPT = 50
@@ -103,7 +107,8 @@ def _write_through(folder: Path) -> None:
 
 def _forget_oldest() -> None:
     with suppress(OSError):
-        ours = [folder for folder in removed_folder().iterdir() if run_of_record(folder)]
+        records = [folder for folder in removed_folder().iterdir() if run_of_record(folder)]
+        ours = [folder for folder in records if not os.path.lexists(folder / NOTES)]
         for folder in sorted(ours, key=record_time)[:-KEPT]:
             forget(folder)
 

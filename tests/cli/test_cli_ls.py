@@ -99,6 +99,9 @@ def test_filters(bed: Bed) -> None:
     assert _names(bed, "--since", "2026-11-02") == ["owl-v1s2400", "bear-v1s2400"]
     assert _names(bed, "--since", "1m") == []
     assert _names(bed, "--dataset", "fox") == ["owl-v1s2400", "fox-v1s2400"]
+    assert bed.kl("note", "bear-v1s2400", "look at its captions", OUTPUT_DIR=str(_root(bed))).code == 0
+    assert _names(bed, "CAPTIONS", "bear") == ["bear-v1s2400"]
+    assert _names(bed, "captions", "owl") == []
     assert _ls(bed, "nothing like it").out == "None of 3 runs is like that.\n"
 
 

@@ -192,7 +192,7 @@ def test_json(bed: Bed) -> None:
     assert data == {
         "name": NAME, "directory": str(directory), "removed": False, "outcome": "succeeded", "seconds": 300.0,
         "step": 10, "total_steps": 10, "loss": "nan", "failure": None, "artifacts": [model],
-        "gone": ["gone.ckpt"],
+        "gone": ["gone.ckpt"], "noted": [],
     }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import pytest
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.files import sha1_of, sha256_of
 from launcher.record.manifest import Attempt, FileRecord, Manifest, read_manifest, write_manifest
+from launcher.record.notes import add_note
 from launcher.run import clean as clean_module
 from launcher.run.clean import Cleaned, Facts, clean, find_to_clean, judge, reasons_to_stay, tidy
 from launcher.run.cleanup import Keeps, Kept, Rules, Survey
@@ -334,7 +335,7 @@ def test_what_kl_has_surely_written_goes(root: Path, files: dict[str, bytes]) ->
         ({"spec_toml": b""}, "neither kl nor the trainer made spec.toml"),
         ({"repos_git": b"", "spec_toml": b""}, "a file was changed by hand: spec.toml"),
         ({"repos_git": KNOWN_FORM, "spec_toml": b"edited"}, "a file was changed by hand: spec.toml"),
-        ({"repos_git": KNOWN_FORM, "notes_txt": SPEC}, "neither kl nor the trainer made notes.txt"),
+        ({"repos_git": KNOWN_FORM, "notes_txt": SPEC}, "it has a note, in notes.txt"),
         ({"repos_git": KNOWN_FORM, "sdscripts_log": b""}, "neither kl nor the trainer made sdscripts.log"),
         ({"repos_git": b"something else"}, "neither kl nor the trainer made repos.git"),
         ({"repos_git": KNOWN_FORM, "x_safetensors": SPEC}, "it has the model x.safetensors"),
@@ -424,8 +425,11 @@ def test_a_run_that_just_ended_stays_with_what_is_of_worth_or_at_work(root: Path
     with another("", cwd=run.directory) as process:
         tidied = tidy(run.directory, manifest, Outcome.FAILED)
         assert tidied.stays == (f"process {process.pid} ({process.name()}) is at work in it",)
-    (run.directory / "notes.txt").touch()
-    assert tidy(run.directory, manifest, Outcome.FAILED).stays == ("neither kl nor the trainer made notes.txt",)
+    (run.directory / "mine.txt").touch()
+    assert tidy(run.directory, manifest, Outcome.FAILED).stays == ("neither kl nor the trainer made mine.txt",)
+    (run.directory / "mine.txt").unlink()
+    add_note(run.directory, "why did it fail?")
+    assert tidy(run.directory, manifest, Outcome.FAILED).stays == ("it has a note, in notes.txt",)
     assert run.directory.exists()
 
 

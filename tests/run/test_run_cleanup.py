@@ -257,7 +257,7 @@ def test_the_logs_of_all_attempts_go(tmp_path: Path) -> None:
     assert survey(directory, manifest).kept == []
     hostile = replace(MANIFEST, attempts=(Attempt(log="../sdscripts.log"), Attempt(log="notes.txt")))
     write(directory, "notes.txt", b"x")
-    assert Kept("notes.txt", Keeps.FOREIGN) in survey(directory, hostile).kept
+    assert Kept("notes.txt", Keeps.NOTE) in survey(directory, hostile).kept
 
 
 def test_folders_in_folders_without_end_stay(tmp_path: Path) -> None:

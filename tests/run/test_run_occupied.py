@@ -63,6 +63,13 @@ def test_one_that_left_nothing(directory: Path, outcome: str) -> None:
     assert f"kl clean {NAME} --yes" in said and outcome in said
 
 
+def test_one_with_a_note_is_not_to_be_cleaned(directory: Path) -> None:
+    _is_a_run(directory, ENDED)
+    assert "kl clean" in what_to_do(directory)
+    (directory / "notes.txt").touch()
+    assert "kl clean" not in what_to_do(directory) and "has a note" in what_to_do(directory)
+
+
 def test_one_with_a_state(directory: Path) -> None:
     _is_a_run(directory, ENDED)
     make_state(directory, f"{NAME}-step00000004-state", 4)
