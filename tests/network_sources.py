@@ -138,17 +138,22 @@ def network_class(name: str, targets: str, text_targets: str = "CLIPAttention CL
     )
 
 
-DYLORA = f"""
-def create_network({_PARAMETERS}, **kwargs):
-    unit, conv_dim = int(kwargs.get("unit") or 1), kwargs.get("conv_dim")
-    if conv_dim is not None:
-        assert network_dim == int(conv_dim)
-    return DyLoRANetwork(text_encoder, unet, unit)
-
+RANKS_TOGETHER = """
 class DyLoRAModule:
     def __init__(self, lora_dim=4, unit=1):
         assert self.lora_dim % self.unit == 0, "the rank is no multiple of unit"
 """
+DYLORA = (
+    create_network(
+        """
+    unit, conv_dim = int(kwargs.get("unit") or 1), kwargs.get("conv_dim")
+    if conv_dim is not None:
+        assert network_dim == int(conv_dim)
+""",
+        made="DyLoRANetwork(text_encoder, unet, unit)",
+    )
+    + RANKS_TOGETHER
+)
 
 
 def kohya(algos: Iterable[str], *plain: str, more: str = "", made: str = "") -> str:

@@ -6,130 +6,62 @@ from pathlib import Path
 
 import pytest
 from candidate_bed import candidate_of
+from network_sources import (
+    CONVOLUTIONS,
+    FLUX_BLOCKS,
+    LYCORIS,
+    RANKS_TOGETHER,
+    UNET,
+    blocks,
+    choice,
+    create_network,
+    from_weights,
+    kohya,
+    network_call,
+    network_class,
+    numbers,
+    switch_spelt_true,
+)
 from plan_bed import USUAL, codes, option, switch
 
 from launcher.base.findings import Finding, Severity
 from launcher.base.places import shipped_folder
 from launcher.plan.checks.network_args import check_network_args
 
-_TRAIN = """
+_TRAIN = f"""
 class NetworkTrainer:
     def __init__(self):
         self.is_sdxl = False
 
     def train(self, args):
-        net_kwargs = {}
-        for net_arg in args.network_args:
-            key, value = net_arg.split("=", 1)
-            net_kwargs[key] = value
-        if args.dim_from_weights:
-            network, _ = module.create_network_from_weights(1, args.network_weights, vae, te, unet, **net_kwargs)
-        else:
-            if "dropout" not in net_kwargs:
-                net_kwargs["dropout"] = args.network_dropout
-            network = module.create_network(
-                1.0, args.network_dim, args.network_alpha, vae, te, unet,
-                neuron_dropout=args.network_dropout, **net_kwargs
-            )
-"""
-_LORA = """
-def create_network(multiplier, network_dim, network_alpha, vae, text_encoder, unet, neuron_dropout=None, **kwargs):
-    is_sdxl = unet is not None and issubclass(unet.__class__, SdxlUNet2DConditionModel)
-    conv_dim = kwargs.get("conv_dim", None)
-    conv_alpha = kwargs.get("conv_alpha", None)
-    if conv_dim is not None:
-        conv_dim = int(conv_dim)
-        if conv_alpha is None:
-            conv_alpha = 1.0
-        else:
-            conv_alpha = float(conv_alpha)
-    block_dims = kwargs.get("block_dims", None)
-    if block_dims is not None:
-        block_alphas = kwargs.get("block_alphas", None)
-        block_dims = [int(each) for each in block_dims.split(",")]
-        assert len(block_dims) == (3 if is_sdxl else 5)
-    train_blocks = kwargs.get("train_blocks", None)
-    if train_blocks is not None:
-        assert train_blocks in ["all", "single"], "invalid"
-    split_qkv = True if kwargs.get("split_qkv", False) == "True" else False
-    rank_dropout = float(kwargs.get("rank_dropout", 0))
-
-
-def create_network_from_weights(multiplier, file, vae, text_encoder, unet, weights_sd=None, **kwargs):
-    rate = kwargs.get("rate", None)
-"""
-_EMBEDDING = """
-class TimestepEmbedding:
-    pass
-
-
-class UNet2DConditionModel:
-    def __init__(self):
-        self.time_embedding = TimestepEmbedding(1, 2)
-"""
-_KOHYA = """
-from .config import PRESET
-from .preset import read_preset
-
-network_module_dict = {"lora": 1, "locon": 1, "lokr": 1}
-deprecated_arg_dict = {"use_cp": "use_tucker"}
-
-
-def create_network(multiplier, network_dim, network_alpha, vae, text_encoder, unet, **kwargs):
-    for key, value in list(kwargs.items()):
-        if key in deprecated_arg_dict:
-            kwargs[deprecated_arg_dict[key]] = value
-    conv_dim = int(kwargs.get("conv_dim", network_dim) or network_dim)
-    conv_alpha = float(kwargs.get("conv_alpha", network_alpha) or network_alpha)
-    dropout = float(kwargs.get("dropout", 0.0) or 0.0)
-    algo = (kwargs.get("algo", "lora") or "lora").lower()
-    use_tucker = kwargs.get("use_tucker", False)
-    preset = kwargs.get("preset", "full")
-    if preset not in PRESET:
-        preset = read_preset(preset)
-    return Network(decompose_both=kwargs.get("decompose_both", False), factor=kwargs.get("factor", -1))
-
-
-class Network:
-    def __init__(self, conv_lora_dim=4):
-        if not self.ENABLE_CONV:
-            conv_lora_dim = 0
-        assert lora_name not in names, f"duplicated lora name: {lora_name}"
-"""
-_PRESETS = """
-PRESET = {
-    "full": {
-        "enable_conv": True,
-        "unet_target_module": ["Transformer2DModel", "TimestepEmbedding"],
-        "unet_target_name": ["time_embedding.linear_1"],
-    },
-    "attn-mlp": {"enable_conv": False, "unet_target_module": ["Transformer2DModel"], "unet_target_name": []},
-}
-VALID_PRESET_KEYS = ("enable_conv", "unet_target_module")
-"""
+{network_call('"=", 1')}"""
+_LORA = create_network(
+    CONVOLUTIONS,
+    blocks(3, 5, "block_dims"),
+    '    block_alphas = kwargs.get("block_alphas") if asked else None\n',
+    choice("train_blocks", "all", "single"),
+    switch_spelt_true("split_qkv"),
+    numbers("rank_dropout"),
+) + from_weights("rate")
+_KOHYA = kohya(
+    ("lora", "locon", "lokr"),
+    "use_tucker",
+    made=', decompose_both=kwargs.get("decompose_both", False), factor=kwargs.get("factor", -1)',
+)
 _LOKR = """
 class LokrModule:
-    def __init__(self, decompose_both=False, factor=-1):
+    def __init__(self, factor=-1, decompose_both=False):
         factor = int(factor)
-        if decompose_both and factor:
-            pass
+        self.whole = not (decompose_both and factor)
 """
 CHECKOUT = {
     "train_network.py": _TRAIN,
     "sdxl_train_network.py": "class Sdxl:\n    def __init__(self):\n        self.is_sdxl = True\n",
     "networks/lora.py": _LORA,
     "networks/merge_lora.py": "def merge():\n    pass\n",
-    "library/original_unet.py": _EMBEDDING,
+    "library/original_unet.py": UNET,
 }
-LYCORIS = {
-    "lycoris/__init__.py": "",
-    "lycoris/kohya.py": _KOHYA,
-    "lycoris/config.py": _PRESETS,
-    "lycoris/wrapper.py": 'VALID_PRESET_KEYS = ("enable_conv", "unet_target_module")\n',
-    "lycoris/preset.py": "import toml\n\n\ndef read_preset(path):\n    return toml.load(path)\n",
-    "lycoris/modules/lokr.py": _LOKR,
-    "lycoris_lora-4.1.3.dist-info/METADATA": "",
-}
+PACKAGES = {**LYCORIS, "lycoris/kohya.py": _KOHYA, "lycoris/modules/lokr.py": _LOKR}
 OPTIONS = (*USUAL, switch("dim_from_weights"), option("network_dropout", type="float"))
 
 
@@ -141,7 +73,7 @@ def _found(
     text = f'network_module = "{module}"\n{more}\n[network_args]\n{items}\n'
     candidate = candidate_of(
         folder, text, *OPTIONS, sources=CHECKOUT if sources is None else sources, environ=environ,
-        packages=LYCORIS if packages is None else packages, script_file=script,
+        packages=PACKAGES if packages is None else packages, script_file=script,
     )  # fmt: skip
     found = list(check_network_args(candidate, cache=folder / "cache"))
     assert list(check_network_args(candidate, cache=folder / "cache")) == found
@@ -218,7 +150,7 @@ def test_a_factor_of_none_divides_nothing(tmp_path: Path, factor: str, speaks: b
         "    if factor < 0:\n        factor = dimension\n    while m < n:\n"
         "        if new_m + new_n > length or new_m > factor:\n            break\n"
     )
-    packages = {**LYCORIS, "lycoris/functional/general.py": general}
+    packages = {**PACKAGES, "lycoris/functional/general.py": general}
     items = f'algo = "lokr"\npreset = "attn-mlp"\nfactor = {factor}'
     found = _found(tmp_path, "lycoris.kohya", items, packages=packages)
     assert [(each.code, each.severity) for each in found] == [("network-arg-ignored", Severity.WARNING)] * speaks
@@ -323,7 +255,7 @@ def test_switches_that_are_not_taken_as_written(tmp_path: Path) -> None:
     items = 'preset = "attn-mlp"\nalgo = "lokr"\ndecompose_both = false'
     assert codes(_found(tmp_path, "lycoris.kohya", items)) == ["network-arg-not-as-written"]
     assert _found(tmp_path, "lycoris.kohya", items.replace("lokr", "lora")) == []
-    whole = {**LYCORIS, "lycoris/modules/lokr.py": "class LokrModule:\n    def __init__(self):\n        pass\n"}
+    whole = {**PACKAGES, "lycoris/modules/lokr.py": "class LokrModule:\n    def __init__(self):\n        pass\n"}
     assert _found(tmp_path, "lycoris.kohya", items, packages=whole) == []
 
 
@@ -389,21 +321,14 @@ def test_a_preset_that_finds_one_layer_twice(tmp_path: Path) -> None:
     (finding,) = _found(tmp_path, "lycoris.kohya", 'preset = "full"')
     assert (finding.code, finding.where) == (code, f"{tmp_path / 'fox.toml'}:4")
     assert _found(tmp_path, "lycoris.kohya", 'algo = "locon"', script="sdxl_train_network.py") == []
-    fixed = {**LYCORIS, "lycoris/config.py": _PRESETS.replace(', "TimestepEmbedding"', "")}
+    presets = LYCORIS["lycoris/config.py"].replace(', "TimestepEmbedding"', "")
+    fixed = {**PACKAGES, "lycoris/config.py": presets}
     assert _found(tmp_path, "lycoris.kohya", 'algo = "locon"', packages=fixed) == []
     other = {**CHECKOUT, "library/original_unet.py": "class UNet2DConditionModel:\n    pass\n"}
     assert _found(tmp_path, "lycoris.kohya", 'algo = "locon"', sources=other) == []
 
 
-_UNIT = """
-def create_network(multiplier, network_dim, network_alpha, vae, text_encoder, unet, **kwargs):
-    unit = kwargs.get("unit", None)
-
-
-class DyLoRAModule:
-    def __init__(self, lora_dim=4, unit=1):
-        assert self.lora_dim % self.unit == 0
-"""
+_UNIT = create_network('    unit = kwargs.get("unit")\n') + RANKS_TOGETHER
 
 
 @pytest.mark.parametrize(("unit", "said"), [("4", False), ("5", True), ("x", False), ("0", False)])
@@ -415,19 +340,15 @@ def test_ranks_that_are_trained_together_must_divide_the_dim(tmp_path: Path, uni
     assert _found(tmp_path, "networks.dylora", f'unit = "{unit}"', more="network_dim = 16", sources=freer) == []
 
 
-_BLOCKS = "class Transformer2DModel:\n    pass\n"
-_FLUX_BLOCKS = "class DoubleStreamBlock:\n    pass\n"
 _FAMILIES = {
     **CHECKOUT,
-    "library/original_unet.py": _EMBEDDING + _BLOCKS,
-    "library/flux_models.py": _FLUX_BLOCKS,
+    "library/flux_models.py": FLUX_BLOCKS,
     "library/model_util.py": "def load_models_from_stable_diffusion_checkpoint():\n    load_state_dict()\n",
     "library/flux_utils.py": "def load_flow_model():\n    double_blocks.load_state_dict()\n",
     "flux_train_network.py": "import train_network\n",
-    "networks/lora.py": _LORA + '\n\nclass Network:\n    UNET_TARGET_REPLACE_MODULE = ["Transformer2DModel"]\n'
-    '    TEXT_ENCODER_TARGET_REPLACE_MODULE = ["DoubleStreamBlock"]\n',
-    "networks/lora_flux.py": _LORA + '\n\nclass Network:\n    FLUX_TARGET_REPLACE_MODULE = ["DoubleStreamBlock"]\n',
-}  # fmt: skip
+    "networks/lora.py": _LORA + network_class("Network", "Transformer2DModel", "DoubleStreamBlock", prefix="UNET_"),
+    "networks/lora_flux.py": _LORA + network_class("Network", "DoubleStreamBlock", prefix="FLUX_"),
+}
 
 
 def test_a_module_of_another_family_finds_nothing_to_train(tmp_path: Path) -> None:
