@@ -7,8 +7,8 @@ import pytest
 from launcher.cli.main import run
 
 ORDER = (
-    "launch", "check", "plan", "dataset", "ls", "show", "logs", "attach", "stop", "resume", "clean", "options",
-    "findings", "demo",
+    "launch", "check", "plan", "dataset", "ls", "show", "note", "logs", "attach", "stop", "resume", "clean",
+    "options", "findings", "demo",
 )  # fmt: skip
 
 
