@@ -10,13 +10,13 @@ from pathlib import Path
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.findings import Severity
 from launcher.base.ports import free_port
+from launcher.data.picture_cache import Progress
 from launcher.plan.arguments import read_arguments
 from launcher.plan.build import Ingredients, build_plan, in_order, no_script
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.dataset_config import check_dataset_config
-from launcher.plan.checks.resources import room
 from launcher.plan.every_code import let_through
-from launcher.plan.examine import Examined, Progress, examine
+from launcher.plan.examine import Examined, examine
 from launcher.plan.plan import Plan, Trainer, TrainingEnvironment
 from launcher.plan.read_blueprint import read_blueprint
 from launcher.plan.tables import OwnTables, base_folder, read_own_tables
@@ -54,9 +54,8 @@ def prepare(request: Request, environ: Mapping[str, str] = os.environ, *, progre
     Raises KlError when there is nothing to plan with: no spec, checkout, script or environment. A spec with errors
     gives a plan with errors, whatever its environment: what the user wrote comes first.
     """
-    plan, examined = check(request, environ, progress=progress)
-    found = room(examined.candidate, plan.steps)
-    return replace(without_advice(plan), save_bytes=found.each if found else None)
+    plan, _ = check(request, environ, progress=progress)
+    return without_advice(plan)
 
 
 def check(
@@ -69,7 +68,8 @@ def check(
     plan, candidate, not_ready = _draft(request, environ)
     examined = examine(candidate, plan, progress=progress)
     findings, allowed = let_through((*plan.findings, *examined.findings), request.allow)
-    plan = replace(plan, findings=in_order(findings), allowed=in_order(allowed))
+    each = examined.room.each if examined.room else None
+    plan = replace(plan, findings=in_order(findings), allowed=in_order(allowed), save_bytes=each)
     if not_ready and not plan.errors:
         raise not_ready
     return plan, examined

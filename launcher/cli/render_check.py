@@ -19,7 +19,7 @@ from launcher.plan.summary import Summary, summary_of
 
 def check_as_text(plan: Plan, examined: Examined, *, refused: bool) -> Iterator[str]:
     """What will be trained, and whether it may."""
-    summary = summary_of(plan, examined.candidate, examined.survey, examined.length)
+    summary = summary_of(plan, examined)
     yield f"{plan.name}: {_verdict(plan, refused)}"
     yield from (f"  {label:<10} {text}" for label, text in _summary(summary) if text)
     if any(finding.code == NOT_COUNTED.name for finding in plan.findings):
@@ -28,7 +28,7 @@ def check_as_text(plan: Plan, examined: Examined, *, refused: bool) -> Iterator[
 
 def check_as_data(plan: Plan, examined: Examined, shown: Sequence[Finding], *, refused: bool) -> dict[str, Any]:
     """The same as JSON holds it. The summary counts all findings, those not shown too."""
-    summary = summary_of(plan, examined.candidate, examined.survey, examined.length)
+    summary = summary_of(plan, examined)
     counts = {**_counts(plan.findings), "allowed": len(plan.allowed), "refused": refused}
     return {
         "spec": str(plan.spec),

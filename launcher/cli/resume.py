@@ -110,12 +110,10 @@ def _checked_now(plan: Plan, manifest: Manifest, allow: list[str]) -> tuple[Plan
     """The plan that the spec makes today, given what the launch was given. Raises KlError for errors in it."""
     from launcher.cli.plan import refuse_errors
     from launcher.cli.prepare import check, without_advice
-    from launcher.plan.checks.resources import room
 
     environ = {name: value for name, value in os.environ.items() if name not in _OF_A_LAUNCH}
     now, examined = check(_request(plan, manifest, allow), environ)
-    found = room(examined.candidate, now.steps)
-    now = replace(without_advice(now), save_bytes=found.each if found else None)
+    now = without_advice(now)
     refuse_errors(now)
     return now, examined
 

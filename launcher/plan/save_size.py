@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from launcher.data.model_family import Family, Model
 from launcher.data.model_layers import TEXT_ENCODERS, U_NETS, Groups, Layers, transformer_layers
 from launcher.plan.checks.candidate import Candidate
+from launcher.plan.checks.script_family import base_model, family_of
 
 # Names, shapes and the alpha of one layer in a file's header: three entries of some 140 bytes.
 _HEADER_BYTES = 430
@@ -52,6 +53,12 @@ _OPTIMIZERS = {
     "pagedlion8bit": 1, "sgdnesterov": 4, "sgdnesterov8bit": 1, "prodigy": 16, "dadaptadam": 12, "dadaptation": 12,
     "adafactor": 0,
 }  # fmt: skip
+
+
+def sizes(candidate: Candidate) -> tuple[int | None, int | None]:
+    """The estimated bytes of one saved network and of one training state; None for what cannot be estimated."""
+    family, model = family_of(candidate), base_model(candidate)
+    return save_bytes(candidate, family, model), state_bytes(candidate, family, model)
 
 
 def save_bytes(candidate: Candidate, family: Family | None, model: Model | None = None) -> int | None:

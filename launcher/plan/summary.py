@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from launcher.base.words import counted
 from launcher.plan.buckets import RunLength
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.resources import Room, room
-from launcher.plan.checks.script_family import base_model, family_of
+from launcher.plan.checks.script_family import family_of
+from launcher.plan.examine import Examined
 from launcher.plan.plan import Plan
-from launcher.plan.save_size import save_bytes, state_bytes
 from launcher.plan.surveyed import Survey
 
 
@@ -44,12 +43,12 @@ class Summary:
     final: str
 
 
-def summary_of(plan: Plan, candidate: Candidate, survey: Survey | None, length: RunLength | None) -> Summary:
+def summary_of(plan: Plan, examined: Examined) -> Summary:
     """The summary of a plan and of what its checks found out."""
-    family, model = family_of(candidate), base_model(candidate)
+    candidate, survey, length, room = examined.candidate, examined.survey, examined.length, examined.room
+    family = family_of(candidate)
     steps = plan.steps or (length.steps if length else None)
     states = plan.outputs.states
-    found: Room | None = room(candidate, steps)
     return Summary(
         script=candidate.trainer.script,
         family=family.value if family else None,
@@ -63,11 +62,11 @@ def summary_of(plan: Plan, candidate: Candidate, survey: Survey | None, length: 
         steps_per_epoch=length.steps_per_epoch if length else None,
         every=_every(candidate),
         saves=_saves(plan, candidate, length),
-        kept=found.saves if found else len(plan.outputs.kept) if plan.steps else None,
-        save_bytes=save_bytes(candidate, family, model),
-        state_bytes=state_bytes(candidate, family, model) if states else None,
-        kept_bytes=found.needed if found else None,
-        free_bytes=found.free if found else None,
+        kept=room.saves if room else len(plan.outputs.kept) if plan.steps else None,
+        save_bytes=examined.save_bytes,
+        state_bytes=examined.state_bytes if states else None,
+        kept_bytes=room.needed if room else None,
+        free_bytes=room.free if room else None,
         final=" or ".join(plan.outputs.final),
     )
 

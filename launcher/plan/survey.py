@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from launcher.data.captions import Caption, candidates, read_caption, with_dot
 from launcher.data.folders import Folder, read_folder
-from launcher.data.picture_cache import look
+from launcher.data.picture_cache import Progress, look
 from launcher.data.picture_headers import Kind as PictureKind
 from launcher.data.pictures import Unreadable
 from launcher.plan.blueprint import Blueprint, DatasetBlueprint, Kind, SubsetBlueprint
@@ -29,8 +29,6 @@ from launcher.plan.checks.candidate import Candidate
 from launcher.plan.survey_metadata import cached_pictures, metadata_pictures
 from launcher.plan.survey_rules import SurveyRules, survey_rules
 from launcher.plan.surveyed import DatasetSurvey, Entry, Ignored, Picture, SubsetSurvey, Survey
-
-Progress = Callable[[int, int], None]  # files looked at, files in all
 
 
 def survey_of(candidate: Candidate, *, progress: Progress | None = None) -> Survey:

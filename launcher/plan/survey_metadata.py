@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from launcher.data.captions import Caption
 from launcher.data.folders import Folder, read_folder
-from launcher.data.picture_cache import look
+from launcher.data.picture_cache import Progress, look
 from launcher.data.pictures import PictureSize, Unreadable
 from launcher.plan.blueprint import SubsetBlueprint
 from launcher.plan.buckets import Size
@@ -21,8 +21,6 @@ from launcher.plan.surveyed import Picture
 CACHE_FILE = "metadata_cache.json"  # library/train_util.py, DreamBoothDataset.IMAGE_INFO_CACHE_FILE
 _LARGEST = 256 * 1024 * 1024  # bytes of a metadata file that is read
 MISSING = Unreadable("it is not there")
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from plan_bed import option, switch
 from launcher.base.ports import free_port
 from launcher.plan.checks import resources
 from launcher.plan.checks.candidate import Candidate
-from launcher.plan.checks.resources import check_resources, room
+from launcher.plan.checks.resources import Room, check_resources, room
+from launcher.plan.save_size import sizes
 
 OPTIONS = (
     option("pretrained_model_name_or_path"), option("network_module", type="str"), option("network_dim", type="int"),
@@ -56,8 +57,12 @@ def _run(folder: Path, text: str = "", environ: Mapping[str, str] | None = None)
     return candidate_of(folder, whole, *OPTIONS, environ=environ)
 
 
+def _room(candidate: Candidate, steps: int | None) -> Room | None:
+    return room(candidate, steps, *sizes(candidate))
+
+
 def _codes(candidate: Candidate, steps: int | None = 1000) -> list[str]:
-    return [finding.code for finding in check_resources(candidate, steps)]
+    return [finding.code for finding in check_resources(candidate, _room(candidate, steps))]
 
 
 def test_room_for_everything_that_stays(tmp_path: Path) -> None:
@@ -73,13 +78,14 @@ def test_room_for_everything_that_stays(tmp_path: Path) -> None:
 
 def test_states_count(tmp_path: Path) -> None:
     saves = "network_dim = 16\nsave_every_n_steps = 100\nsave_last_n_steps = 300\n"
-    without, with_states = room(_run(tmp_path, saves), 1000), room(_run(tmp_path, saves + "save_state = true\n"), 1000)
+    without = _room(_run(tmp_path, saves), 1000)
+    with_states = _room(_run(tmp_path, saves + "save_state = true\n"), 1000)
     assert without is not None
     assert with_states is not None
     assert (without.saves, with_states.saves) == (4, 4)
     assert with_states.needed == pytest.approx(4 * without.needed, rel=0.05)
-    one = room(_run(tmp_path, saves + "save_state = true\nsave_last_n_steps_state = 0\n"), 1000)
-    last = room(_run(tmp_path, saves + "save_state_on_train_end = true\n"), 1000)
+    one = _room(_run(tmp_path, saves + "save_state = true\nsave_last_n_steps_state = 0\n"), 1000)
+    last = _room(_run(tmp_path, saves + "save_state_on_train_end = true\n"), 1000)
     assert one is not None
     assert last is not None
     assert without.needed < last.needed < one.needed < with_states.needed
@@ -87,7 +93,7 @@ def test_states_count(tmp_path: Path) -> None:
 
 def test_epochs(tmp_path: Path) -> None:
     text = "network_dim = 16\nmax_train_epochs = 10\nsave_every_n_epochs = 2\n"
-    found, window = room(_run(tmp_path, text), None), room(_run(tmp_path, text + "save_last_n_epochs = 1\n"), None)
+    found, window = _room(_run(tmp_path, text), None), _room(_run(tmp_path, text + "save_last_n_epochs = 1\n"), None)
     assert found is not None
     assert window is not None
     assert (found.saves, window.saves) == (4, 1)
@@ -109,7 +115,7 @@ def test_more_processes_than_gpus(tmp_path: Path, machine: Path) -> None:
     two = "[accelerate]\nnum_processes = 2\n"
     assert _codes(_run(tmp_path, two)) == []  # no driver: nothing is known
     (machine / "0000:01:00.0").mkdir(parents=True)
-    (found,) = check_resources(_run(tmp_path, two), 1000)
+    (found,) = check_resources(_run(tmp_path, two), None)
     assert (found.severity.value, found.code, found.where) == ("error", "too-few-gpus", f"{tmp_path}/fox.toml:4")
     assert found.hint == "Set num_processes = 1."
     (machine / "0000:02:00.0").mkdir()

@@ -12,10 +12,8 @@ from launcher.base.origin import Source
 from launcher.base.ports import free_port, is_taken
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.model_file import size_text
-from launcher.plan.checks.script_family import base_model, family_of
 from launcher.plan.outputs import expected_outputs, whole_number
 from launcher.plan.plan import Argument
-from launcher.plan.save_size import save_bytes, state_bytes
 from launcher.trainer.source_text import Evidence, SourceText
 
 DISK_FULL = Code(
@@ -84,32 +82,33 @@ class Room:
     each: int
 
 
-def check_resources(candidate: Candidate, steps: int | None) -> Iterator[Finding]:
-    """Room, GPUs and port. `steps` is how long it trains, None where epochs decide."""
-    yield from _check_room(candidate, steps)
+def check_resources(candidate: Candidate, found: Room | None) -> Iterator[Finding]:
+    """Room, GPUs and port. `found` is the room there is, None where that cannot be told."""
+    yield from _check_room(candidate, found)
     yield from _check_gpus(candidate, _NVIDIA)
     yield from _check_port(candidate)
     yield from _check_launch(candidate)
 
 
-def room(candidate: Candidate, steps: int | None) -> Room | None:
-    """What the run's saves need and what there is; None where either cannot be told."""
-    family, model = family_of(candidate), base_model(candidate)
-    save = save_bytes(candidate, family, model)
+def room(candidate: Candidate, steps: int | None, save: int | None, state: int | None) -> Room | None:
+    """What the run's saves need and what there is; None where either cannot be told.
+
+    `steps` is how long it trains, None where epochs decide; `save` and `state` are the bytes of one of them.
+    """
     free = _free(candidate.directory)
     if save is None or free is None:
         return None
     kept = _kept(candidate, steps)
-    state = (state_bytes(candidate, family, model) or 0) if candidate.value("save_state") is True else 0
-    states = _kept_states(candidate, kept) if state else 0
-    last_state = state_bytes(candidate, family, model) if candidate.value("save_state_on_train_end") is True else state
-    goes_first = save + state if kept else 0  # a new save is written before an old one goes
-    needed = kept * save + states * state + save + (last_state or 0) + goes_first
-    return Room(needed, free, kept, save + state)
+    on_the_way = (state or 0) if candidate.value("save_state") is True else 0
+    states = _kept_states(candidate, kept) if on_the_way else 0
+    last_state = (state or 0) if candidate.value("save_state_on_train_end") is True else on_the_way
+    each = save + on_the_way
+    goes_first = each if kept else 0  # a new save is written before an old one goes
+    needed = kept * save + states * on_the_way + save + last_state + goes_first
+    return Room(needed, free, kept, each)
 
 
-def _check_room(candidate: Candidate, steps: int | None) -> Iterator[Finding]:
-    found = room(candidate, steps)
+def _check_room(candidate: Candidate, found: Room | None) -> Iterator[Finding]:
     if found is None:
         return
     number = "one save" if not found.saves else f"{found.saves + 1} saves"
