@@ -53,7 +53,7 @@ class Packages:
         parts = dotted.split(".")
         if not all(part.isidentifier() for part in parts):
             return None
-        for root in (self.checkout, *import_roots(self.site)):
+        for root in (self.checkout, *_import_roots(self.site)):
             found = _in_folder(root, parts)
             if found:
                 return found
@@ -62,15 +62,14 @@ class Packages:
 
     def version(self, distribution: str) -> str | None:
         """The version of an installed distribution (`lycoris_lora`, `lycoris-lora`), by its metadata's folder."""
-        wanted = _normal(distribution)
+        wanted = normal_name(distribution)
         return next((version for name, version in _distributions(self.site) if name == wanted), None)
 
 
 def site_packages(python: Path) -> Iterator[Path]:
     """The folders of packages that this interpreter has, as far as the layout of its environment tells."""
     here, real = python.parent.parent, python.resolve().parent.parent
-    alone = (here / "pyvenv.cfg").is_file() and not _sees_system(here / "pyvenv.cfg")
-    for prefix in (here,) if alone else dict.fromkeys((here, real)):
+    for prefix in (here,) if stands_alone(python) else dict.fromkeys((here, real)):
         for lib in ("lib", "lib64", "local/lib"):
             for packages in ("site-packages", "dist-packages"):
                 yield from sorted((prefix / lib).glob(f"python3*/{packages}"))
@@ -79,9 +78,13 @@ def site_packages(python: Path) -> Iterator[Path]:
         yield from (Path(entry) for entry in sys.path if entry)
 
 
-def _sees_system(config: Path) -> bool:
+def stands_alone(python: Path) -> bool:
+    """Whether it is the interpreter of a venv that sees no packages but its own."""
+    config = python.parent.parent / "pyvenv.cfg"
+    if not config.is_file():
+        return False
     text = config.read_text(encoding="utf-8", errors="replace").lower()
-    return any(line.replace(" ", "") == "include-system-site-packages=true" for line in text.splitlines())
+    return not any(line.replace(" ", "") == "include-system-site-packages=true" for line in text.splitlines())
 
 
 def _in_folder(root: Path, parts: Sequence[str]) -> ModuleFile | None:
@@ -95,7 +98,6 @@ def _in_folder(root: Path, parts: Sequence[str]) -> ModuleFile | None:
     return ModuleFile(root, None) if compiled or (parts[-1] in names and _is_folder(root / path)) else None
 
 
-@lru_cache(maxsize=8)
 def import_roots(site: tuple[Path, ...]) -> tuple[Path, ...]:
     """The folders themselves and those that their .pth files add (site.py, addpackage)."""
     roots = list(site)
@@ -106,6 +108,9 @@ def import_roots(site: tuple[Path, ...]) -> tuple[Path, ...]:
                 if entry and not entry.startswith(("#", "import ", "import\t")) and "\0" not in entry:
                     roots.append(folder / entry)
     return tuple(dict.fromkeys(roots))
+
+
+_import_roots = lru_cache(maxsize=8)(import_roots)
 
 
 @lru_cache(maxsize=8)
@@ -126,7 +131,7 @@ def _editable(site: tuple[Path, ...]) -> dict[str, str]:
 @lru_cache(maxsize=8)
 def _distributions(site: tuple[Path, ...]) -> tuple[tuple[str, str], ...]:
     return tuple(
-        (_normal(name), version)
+        (normal_name(name), version)
         for folder in site
         for entry in sorted(_names(folder))
         if entry.endswith("-info")
@@ -135,7 +140,8 @@ def _distributions(site: tuple[Path, ...]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _normal(name: str) -> str:
+def normal_name(name: str) -> str:
+    """A distribution's name as package indexes compare it: `lycoris_lora` and `LyCORIS.lora` are `lycoris-lora`."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
