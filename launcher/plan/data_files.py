@@ -28,7 +28,7 @@ _ENDINGS = {DATASET_CONFIG: (".toml", ".json"), PROMPTS: (".txt", ".toml", ".jso
 LARGEST = 16 * 1024 * 1024
 # Other ways to name the pictures; with one of them the dataset folder's config.toml is not wanted.
 _OTHER_DATASETS = ("train_data_dir", "in_json", "dataset_class")
-_PATH_KEYS = ("image_dir", "metadata_file", "conditioning_data_dir")  # of a subset: library/config_util.py
+PATH_KEYS = ("image_dir", "metadata_file", "conditioning_data_dir")  # of a subset: library/config_util.py
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _whole_paths(value: Value, setting: Setting, findings: list[Finding]) -> Any
         return value
     whole: dict[str, Any] = {}
     for key, item in value.items():
-        if key in _PATH_KEYS and isinstance(item, str):
+        if key in PATH_KEYS and isinstance(item, str):
             try:
                 whole[key] = expand(item, base, origin=setting.origin)
             except KlError as error:
