@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from candidate_bed import candidate_of
 from plan_bed import NEEDED, USUAL, option, switch
 
-from launcher.base.findings import Finding
+from launcher.base.findings import Finding, Severity
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.rules.rule import Rule, apply_rules
 from launcher.trainer.options import Option
 
+E, W, A = Severity.ERROR, Severity.WARNING, Severity.ADVICE
 _WHOLE = (
     "save_n_epoch_ratio", "gradient_accumulation_steps", "train_batch_size", "initial_step", "initial_epoch",
     "validate_every_n_steps", "validate_every_n_epochs", "max_validation_steps", "validation_seed",
@@ -138,6 +140,7 @@ def sample_images_common(args, epoch, steps):
 def init_trackers(accelerator, args):
     init_kwargs = toml.load(args.log_tracker_config)
 """
+BARE = {"train_network.py": "for epoch in range(9):\n    pass\n"}  # a checkout without any rule's source
 SOURCES: Mapping[str, str] = {
     "train_network.py": LOOP,
     "library/train_util.py": UTIL,
@@ -187,6 +190,45 @@ def said_by(rules: Iterable[Rule], candidate: Candidate, code: str) -> Finding |
     found = [finding for finding in apply_rules(rules, candidate) if finding.code == code]
     assert len(found) <= 1
     return found[0] if found else None
+
+
+def table_tests(
+    rules: Sequence[Rule], speaks: Sequence[tuple[str, str, Severity, str]], quiet: Sequence[tuple[str, str]], *,
+    name: str = "fox-v1s100", placeless: Container[str] = (), anywhere: Container[str] = (),
+    elsewhere: Iterable[str] = (),
+) -> tuple[Callable[..., None], Callable[..., None], Callable[..., None], Callable[[], None]]:  # fmt: skip
+    """Four tests of a module: its rules speak, keep quiet, are silent without their source, and all are in the tables.
+
+    `speaks` are code, spec, severity and a part of the message, `quiet` code and spec. The rules `placeless` point
+    nowhere in the spec, as all do for an empty one; those `anywhere` rest on options alone; those `elsewhere` have
+    tests of their own.
+    """
+
+    def run(folder: Path, text: str, sources: Mapping[str, str] | None = None) -> Candidate:
+        return run_of(folder, text, name=name, sources=sources, environ={"HOME": str(folder)})
+
+    @pytest.mark.parametrize(("code", "text", "severity", "part"), speaks)
+    def speaking(tmp_path: Path, code: str, text: str, severity: Severity, part: str) -> None:
+        finding = said_by(rules, run(tmp_path, text), code)
+        assert finding is not None
+        assert part in finding.message
+        assert finding.severity is severity
+        place = None if finding.where is None else finding.where.rpartition(":")[0]
+        assert place == (str(tmp_path / "fox.toml") if text and code not in placeless else None)
+
+    @pytest.mark.parametrize(("code", "text"), quiet)
+    def keeping_quiet(tmp_path: Path, code: str, text: str) -> None:
+        assert said_by(rules, run(tmp_path, text), code) is None
+
+    @pytest.mark.parametrize(("code", "text"), [(code, text) for code, text, _, _ in speaks if code not in anywhere])
+    def silent_without_its_source(tmp_path: Path, code: str, text: str) -> None:
+        assert said_by(rules, run(tmp_path, text, BARE), code) is None
+
+    def every_rule_is_here() -> None:
+        named = {rule.code.name for rule in rules}
+        assert named == {case[0] for case in speaks}.union(elsewhere) == {case[0] for case in quiet}.union(elsewhere)
+
+    return speaking, keeping_quiet, silent_without_its_source, every_rule_is_here
 
 
 def without_packages(candidate: Candidate) -> Candidate:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import pytest
 from candidate_bed import candidate_of
 from plan_bed import NEEDED, USUAL, option, switch
 
@@ -15,6 +16,7 @@ from launcher.base.findings import Finding
 from launcher.plan.blueprint import Blueprint, DatasetBlueprint, Kind, SubsetBlueprint
 from launcher.plan.checks.rules.rule import Rule, apply_rules
 
+SDXL, FLUX = "sdxl_train_network.py", "flux_train_network.py"
 TRAIN_UTIL = "library/train_util.py"
 SDXL_UTIL = "library/sdxl_train_util.py"
 FLOW = "class T:\n    def get_noise_scheduler(self, args):\n        return FlowMatchEulerDiscreteScheduler(1000)\n"
@@ -107,8 +109,22 @@ def check_case(folder: Path, rules: tuple[Rule, ...], case: Case) -> None:
         assert case.code not in _codes(findings(folder, rules, case, text)), text
 
 
-def check_every_rule_has_a_case(rules: Iterable[Rule], cases: Iterable[Case]) -> None:
-    assert {rule.code.name for rule in rules} == {case.code for case in cases}
+def case_tests(*groups: tuple[Sequence[Rule], Sequence[Case]]) -> tuple[Callable[..., None], Callable[[], None]]:
+    """The two tests that a module of rules has: each case both ways beside all the rules, and a case for every rule.
+
+    A group is the rules of one module with their cases.
+    """
+    rules = tuple(rule for group, _ in groups for rule in group)
+
+    @pytest.mark.parametrize("case", [case for _, cases in groups for case in cases], ids=str)
+    def each_rule_both_ways(tmp_path: Path, case: Case) -> None:
+        check_case(tmp_path, rules, case)
+
+    def every_rule_is_tested() -> None:
+        for group, cases in groups:
+            assert {rule.code.name for rule in group} == {case.code for case in cases}
+
+    return each_rule_both_ways, every_rule_is_tested
 
 
 def blueprint_of(
@@ -122,6 +138,11 @@ def blueprint_of(
 def function(name: str, *lines: str, parameters: str = "args") -> str:
     """The source of one function."""
     return f"def {name}({parameters}):\n" + "".join(f"    {line}\n" for line in lines)
+
+
+def sdxl_checks(*lines: str) -> dict[str, str]:
+    """A script for SDXL, and the body of the checks that it puts its options to."""
+    return {SDXL: CALLS_SDXL, SDXL_UTIL: function("verify_sdxl_training_args", *lines)}
 
 
 def _codes(found: Iterable[Finding]) -> list[str]:

@@ -5,20 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rules_bed import (
-    SDXL_UTIL,
-    TRAIN_UTIL,
-    Case,
-    blueprint_of,
-    check_case,
-    check_every_rule_has_a_case,
-    findings,
-    function,
-)
+from rules_bed import FLUX, SDXL, SDXL_UTIL, TRAIN_UTIL, Case, blueprint_of, case_tests, findings, function
 
 from launcher.plan.checks.rules.caching import RULES
 
-SDXL, FLUX = "sdxl_train_network.py", "flux_train_network.py"
 CACHEABLE = function(
     "is_text_encoder_output_cacheable",
     "return all(not (subset.caption_dropout_rate > 0 or subset.shuffle_caption or subset.token_warmup_step > 0",
@@ -110,14 +100,7 @@ CASES = (
     ),
 )  # fmt: skip
 
-
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_each_rule_both_ways(tmp_path: Path, case: Case) -> None:
-    check_case(tmp_path, RULES, case)
-
-
-def test_every_rule_is_tested() -> None:
-    check_every_rule_has_a_case(RULES, CASES)
+test_each_rule_both_ways, test_every_rule_is_tested = case_tests((RULES, CASES))
 
 
 def codes(folder: Path, text: str, sources: dict[str, str], **fields: object) -> list[str]:

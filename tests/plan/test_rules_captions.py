@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-from rules_bed import (
-    CALLS_SDXL,
-    FLOW,
-    SDXL_UTIL,
-    TRAIN_UTIL,
-    Case,
-    blueprint_of,
-    check_case,
-    check_every_rule_has_a_case,
-    findings,
-    function,
-)
+from rules_bed import FLOW, FLUX, SDXL, TRAIN_UTIL, Case, blueprint_of, case_tests, findings, function, sdxl_checks
 
 from launcher.base.findings import Severity
 from launcher.plan.checks.rules.captions import RULES
 
-SDXL, FLUX = "sdxl_train_network.py", "flux_train_network.py"
 PROCESS = {
     TRAIN_UTIL: function(
         "process_caption",
@@ -69,10 +56,9 @@ CASES = (
     ),
     Case(
         "weighted-captions-refused", WEIGHTED,
-        {SDXL: CALLS_SDXL, SDXL_UTIL: function(
-            "verify_sdxl_training_args", "assert (",
-            '    not hasattr(args, "weighted_captions") or not args.weighted_captions', '), "no"',
-        )},
+        sdxl_checks(
+            "assert (", '    not hasattr(args, "weighted_captions") or not args.weighted_captions', '), "no"',
+        ),
         ("weighted_captions = false\n",), SDXL,
     ),
     Case("weighted-captions-missing", WEIGHTED, STRATEGIES, ("weighted_captions = false\n",), FLUX, words=(FLUX,)),
@@ -87,11 +73,7 @@ CASES = (
         ("clip_skip = 2\n", "v2 = true\n"),
     ),
     Case(
-        "clip-skip-sdxl", "clip_skip = 2\n",
-        {SDXL: CALLS_SDXL, SDXL_UTIL: function(
-            "verify_sdxl_training_args", "if args.clip_skip is not None:", "    warn()"
-        )},
-        ("",), SDXL,
+        "clip-skip-sdxl", "clip_skip = 2\n", sdxl_checks("if args.clip_skip is not None:", "    warn()"), ("",), SDXL,
     ),
     *(
         Case(
@@ -107,14 +89,7 @@ CASES = (
     ),
 )  # fmt: skip
 
-
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_each_rule_both_ways(tmp_path: Path, case: Case) -> None:
-    check_case(tmp_path, RULES, case)
-
-
-def test_every_rule_is_tested() -> None:
-    check_every_rule_has_a_case(RULES, CASES)
+test_each_rule_both_ways, test_every_rule_is_tested = case_tests((RULES, CASES))
 
 
 def test_a_rate_of_one_drops_every_caption(tmp_path: Path) -> None:
@@ -151,6 +126,6 @@ def test_a_strategy_with_weights_of_its_own_is_fine(tmp_path: Path) -> None:
 
 
 def test_a_call_that_is_commented_out_makes_no_sdxl_script(tmp_path: Path) -> None:
-    verify = function("verify_sdxl_training_args", "if args.clip_skip is not None:", "    warn()")
-    sources = {FLUX: CALLS_SDXL.replace("sdxl_train_util", "# sdxl_train_util"), SDXL_UTIL: verify}
+    checks = sdxl_checks("if args.clip_skip is not None:", "    warn()")
+    sources = {FLUX: checks.pop(SDXL).replace("sdxl_train_util", "# sdxl_train_util"), **checks}
     assert findings(tmp_path, RULES, Case("", "", sources, script=FLUX), "clip_skip = 2\n") == []

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from loop_bed import OPTIONS, SOURCES, run_of, said_by
+from loop_bed import OPTIONS, SOURCES, E, W, run_of, said_by, table_tests
 
-from launcher.base.findings import Severity
 from launcher.plan.checks.rules.hub import RULES
 
-E, W = Severity.ERROR, Severity.WARNING
 _ID = 'huggingface_repo_id = "owner/fox"\n'
 
 SPEAKS = [
@@ -36,29 +34,7 @@ QUIET = [
     ("hub-visibility", _ID + 'huggingface_repo_visibility = "private"'),
 ]
 
-
-@pytest.mark.parametrize(("code", "text", "severity", "part"), SPEAKS)
-def test_speaks(tmp_path: Path, code: str, text: str, severity: Severity, part: str) -> None:
-    finding = said_by(RULES, run_of(tmp_path, text, environ={"HOME": str(tmp_path)}), code)
-    assert finding is not None
-    assert part in finding.message
-    assert finding.severity is severity
-    assert finding.where is not None
-
-
-@pytest.mark.parametrize(("code", "text"), QUIET)
-def test_keeps_quiet(tmp_path: Path, code: str, text: str) -> None:
-    assert said_by(RULES, run_of(tmp_path, text, environ={"HOME": str(tmp_path)}), code) is None
-
-
-@pytest.mark.parametrize(("code", "text"), [(code, text) for code, text, _, _ in SPEAKS])
-def test_is_silent_where_the_checkout_has_no_such_code(tmp_path: Path, code: str, text: str) -> None:
-    run = run_of(tmp_path, text, sources={"train_network.py": "x = 1\n"}, environ={"HOME": str(tmp_path)})
-    assert said_by(RULES, run, code) is None
-
-
-def test_every_rule_is_here() -> None:
-    assert {rule.code.name for rule in RULES} == {case[0] for case in SPEAKS} == {case[0] for case in QUIET}
+test_speaks, test_keeps_quiet, test_is_silent_elsewhere, test_every_rule_is_here = table_tests(RULES, SPEAKS, QUIET)
 
 
 @pytest.mark.parametrize(

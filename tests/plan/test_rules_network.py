@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rules_bed import TRAIN_UTIL, Case, blueprint_of, check_case, check_every_rule_has_a_case, findings, function
+from rules_bed import TRAIN_UTIL, Case, blueprint_of, case_tests, findings, function
 
 from launcher.base.findings import Severity
 from launcher.plan.checks.rules import buckets, network
@@ -116,17 +116,10 @@ BUCKET_CASES = (
         ),
     ),
 )  # fmt: skip
-ALL = (*network.RULES, *buckets.RULES)
 
-
-@pytest.mark.parametrize("case", (*NETWORK, *BUCKET_CASES), ids=str)
-def test_each_rule_both_ways(tmp_path: Path, case: Case) -> None:
-    check_case(tmp_path, ALL, case)
-
-
-def test_every_rule_is_tested() -> None:
-    check_every_rule_has_a_case(network.RULES, NETWORK)
-    check_every_rule_has_a_case(buckets.RULES, BUCKET_CASES)
+test_each_rule_both_ways, test_every_rule_is_tested = case_tests(
+    (network.RULES, NETWORK), (buckets.RULES, BUCKET_CASES)
+)
 
 
 def test_a_network_whose_package_is_too_large_to_follow_is_left_alone(tmp_path: Path) -> None:

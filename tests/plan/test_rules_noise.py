@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-from rules_bed import (
-    CALLS_SDXL,
-    FLOW,
-    SDXL_UTIL,
-    TRAIN_UTIL,
-    Case,
-    blueprint_of,
-    check_case,
-    check_every_rule_has_a_case,
-    findings,
-    function,
-)
+from network_sources import FLUX_BLOCKS
+from rules_bed import FLOW, FLUX, SDXL, TRAIN_UTIL, Case, blueprint_of, case_tests, findings, function, sdxl_checks
 
 from launcher.plan.blueprint import Kind
 from launcher.plan.checks.rules import flow, loss, noise
 
-SDXL, FLUX = "sdxl_train_network.py", "flux_train_network.py"
 CUSTOM = "library/custom_train_functions.py"
 VERIFIED = (
     "if args.noise_offset is not None and args.multires_noise_iterations is not None:", "    raise ValueError('a')",
@@ -91,9 +79,7 @@ NOISE = (
     ),
     Case("v-without-v2", "v_parameterization = true\n", VERIFY, ("v_parameterization = true\nv2 = true\n",)),
     Case(
-        "v2-sdxl", "v2 = true\n",
-        {SDXL: CALLS_SDXL, SDXL_UTIL: function("verify_sdxl_training_args", "assert not args.v2, 'no'")},
-        ("v2 = false\n",), SDXL,
+        "v2-sdxl", "v2 = true\n", sdxl_checks("assert not args.v2, 'no'"), ("v2 = false\n",), SDXL,
     ),
     Case(
         "timestep-range-empty", "min_timestep = 800\nmax_timestep = 200\n", {TRAIN_UTIL: DRAWS},
@@ -190,16 +176,6 @@ SAMPLES = function(
 FLOWS = {FLUX: PREDICTS, SAMPLER: SAMPLES}
 SIGMOID = 'timestep_sampling = "sigmoid"\n'
 
-_BLOCKS = """
-configs = {"dev": FluxParams(depth=19, depth_single_blocks=38)}
-
-class Flux:
-    def enable_block_swap(self, num_blocks):
-        double_blocks_to_swap = num_blocks // 2
-        single_blocks_to_swap = (num_blocks - double_blocks_to_swap) * 2
-        assert double_blocks_to_swap <= self.num_double_blocks - 2
-        assert single_blocks_to_swap <= self.num_single_blocks - 2
-"""
 FLOW_CASES = (
     Case(
         "flow-noise-unused", f"{ALONE}multires_noise_iterations = 6\n", FLOWS, ("",), FLUX,
@@ -232,22 +208,15 @@ FLOW_CASES = (
         ('model_type = "chroma"\napply_t5_attn_mask = true\n', 'model_type = "flux"\n'), FLUX,
     ),
     Case(
-        "swap-too-many", "blocks_to_swap = 36\n", {"library/flux_models.py": _BLOCKS},
+        "swap-too-many", "blocks_to_swap = 36\n", {"library/flux_models.py": FLUX_BLOCKS},
         ("blocks_to_swap = 35\n", 'blocks_to_swap = 36\nmodel_type = "chroma"\n'), FLUX,
     ),
 )  # fmt: skip
 ALL = (*noise.RULES, *loss.RULES, *flow.RULES)
 
-
-@pytest.mark.parametrize("case", (*NOISE, *LOSS, *FLOW_CASES), ids=str)
-def test_each_rule_both_ways(tmp_path: Path, case: Case) -> None:
-    check_case(tmp_path, ALL, case)
-
-
-def test_every_rule_is_tested() -> None:
-    check_every_rule_has_a_case(noise.RULES, NOISE)
-    check_every_rule_has_a_case(loss.RULES, LOSS)
-    check_every_rule_has_a_case(flow.RULES, FLOW_CASES)
+test_each_rule_both_ways, test_every_rule_is_tested = case_tests(
+    (noise.RULES, NOISE), (loss.RULES, LOSS), (flow.RULES, FLOW_CASES)
+)
 
 
 def test_a_check_that_is_commented_out_is_none(tmp_path: Path) -> None:

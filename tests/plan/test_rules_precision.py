@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-from rules_bed import CALLS_SDXL, FLOW, TRAIN_UTIL, Case, check_case, check_every_rule_has_a_case, findings, function
+from rules_bed import CALLS_SDXL, FLOW, FLUX, SDXL, TRAIN_UTIL, Case, case_tests, findings, function
 
 from launcher.plan.checks.rules import attention, precision
 
-SDXL, FLUX, ANIMA = "sdxl_train_network.py", "flux_train_network.py", "anima_train_network.py"
+ANIMA = "anima_train_network.py"
 TRAIN = function(
     "train",
     "vae_dtype = torch.float32 if args.no_half_vae else weight_dtype",
@@ -62,8 +61,7 @@ REPLACES = {
 LOADS = FLOW + "    def load_target_model(self, args):\n        return load_flow_model(args)\n"
 LAZILY = function(
     "load_unet_lazily",
-    "if args.xformers:",
-    '    attn_mode = "xformers"',
+    "attn_mode = usual_mode(args.xformers)",
     "if args.attn_mode is not None:",
     "    attn_mode = args.attn_mode",
 )
@@ -104,15 +102,9 @@ ATTENTION = (
 )  # fmt: skip
 ALL = (*precision.RULES, *attention.RULES)
 
-
-@pytest.mark.parametrize("case", (*PRECISION, *ATTENTION), ids=str)
-def test_each_rule_both_ways(tmp_path: Path, case: Case) -> None:
-    check_case(tmp_path, ALL, case)
-
-
-def test_every_rule_is_tested() -> None:
-    check_every_rule_has_a_case(precision.RULES, PRECISION)
-    check_every_rule_has_a_case(attention.RULES, ATTENTION)
+test_each_rule_both_ways, test_every_rule_is_tested = case_tests(
+    (precision.RULES, PRECISION), (attention.RULES, ATTENTION)
+)
 
 
 def test_fp8_that_the_script_turns_off_itself_is_no_error(tmp_path: Path) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from loop_bed import SOURCES, run_of, said_by, without_packages
+from loop_bed import SOURCES, E, W, run_of, said_by, table_tests, without_packages
 
-from launcher.base.findings import Severity
 from launcher.plan.checks.rules.processes import RULES
 
-E, W = Severity.ERROR, Severity.WARNING
 _DEEPSPEED = "deepspeed = true\n"
 
 SPEAKS = [
@@ -59,13 +57,9 @@ QUIET = [
 ]
 _SWAP = "blocks_to_swap = {blocks}\ncpu_offload_checkpointing = {offload}"
 
-
-@pytest.mark.parametrize(("code", "text", "severity", "part"), SPEAKS)
-def test_speaks(tmp_path: Path, code: str, text: str, severity: Severity, part: str) -> None:
-    finding = said_by(RULES, run_of(tmp_path, text), code)
-    assert finding is not None
-    assert part in finding.message
-    assert finding.severity is severity
+test_speaks, test_keeps_quiet, test_is_silent_elsewhere, test_every_rule_is_here = table_tests(
+    RULES, SPEAKS, QUIET, elsewhere=["swap-and-offload"]
+)
 
 
 @pytest.mark.parametrize("key", ["mixed_precision", "dynamo_backend"])
@@ -73,23 +67,6 @@ def test_what_accelerate_does_not_take_is_pointed_at(tmp_path: Path, key: str) -
     text = f'mixed_precision = "fp16"\ntorch_compile = true\n[accelerate]\n{key} = "no"'
     finding = said_by(RULES, run_of(tmp_path, text), "accelerate-precision" if "_p" in key else "accelerate-dynamo")
     assert finding is not None and str(finding.where).endswith("fox.toml:7")
-
-
-@pytest.mark.parametrize(("code", "text"), QUIET)
-def test_keeps_quiet(tmp_path: Path, code: str, text: str) -> None:
-    assert said_by(RULES, run_of(tmp_path, text), code) is None
-
-
-@pytest.mark.parametrize(("code", "text"), [(code, text) for code, text, _, _ in SPEAKS])
-def test_is_silent_where_the_checkout_has_no_such_code(tmp_path: Path, code: str, text: str) -> None:
-    bare = {"train_network.py": "for epoch in range(9):\n    pass\n"}
-    assert said_by(RULES, run_of(tmp_path, text, sources=bare), code) is None
-
-
-def test_every_rule_is_here() -> None:
-    named = {rule.code.name for rule in RULES}
-    assert named == {case[0] for case in SPEAKS} | {"swap-and-offload"}
-    assert named == {case[0] for case in QUIET} | {"swap-and-offload"}
 
 
 def test_deepspeed_is_there_or_nothing_is_known(tmp_path: Path) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from loop_bed import OPTIONS, SOURCES, UTIL, run_of, said_by
+from loop_bed import OPTIONS, SOURCES, UTIL, E, W, run_of, said_by, table_tests
 
-from launcher.base.findings import Severity
 from launcher.plan.checks.rules.sampling import RULES
 
-E, W = Severity.ERROR, Severity.WARNING
 _PROMPTS = '\n[[sample_prompts]]\nprompt = "a fox"\n'
 
 SPEAKS = [
@@ -49,28 +47,9 @@ QUIET = [
     ("sample-too-late", "sample_every_n_epochs = 2\nmax_train_epochs = 2"),
 ]
 
-
-@pytest.mark.parametrize(("code", "text", "severity", "part"), SPEAKS)
-def test_speaks(tmp_path: Path, code: str, text: str, severity: Severity, part: str) -> None:
-    finding = said_by(RULES, run_of(tmp_path, text), code)
-    assert finding is not None
-    assert part in finding.message
-    assert finding.severity is severity
-
-
-@pytest.mark.parametrize(("code", "text"), QUIET)
-def test_keeps_quiet(tmp_path: Path, code: str, text: str) -> None:
-    assert said_by(RULES, run_of(tmp_path, text), code) is None
-
-
-@pytest.mark.parametrize(("code", "text"), [(code, text) for code, text, _, _ in SPEAKS])
-def test_is_silent_where_the_checkout_has_no_such_code(tmp_path: Path, code: str, text: str) -> None:
-    bare = {"train_network.py": "for epoch in range(9):\n    pass\n"}
-    assert said_by(RULES, run_of(tmp_path, text, sources=bare), code) is None
-
-
-def test_every_rule_is_here() -> None:
-    assert {rule.code.name for rule in RULES} == {case[0] for case in SPEAKS} == {case[0] for case in QUIET}
+test_speaks, test_keeps_quiet, test_is_silent_elsewhere, test_every_rule_is_here = table_tests(
+    RULES, SPEAKS, QUIET, placeless=["prompts-without-samples"]
+)
 
 
 def test_an_old_release_divides_by_it(tmp_path: Path) -> None:

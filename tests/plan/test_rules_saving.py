@@ -6,13 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from loop_bed import SOURCES, run_of, said_by
+from loop_bed import SOURCES, A, E, W, run_of, said_by, table_tests
 
-from launcher.base.findings import Severity
 from launcher.base.origin import Source
 from launcher.plan.checks.rules.saving import RULES
-
-E, W, A = Severity.ERROR, Severity.WARNING, Severity.ADVICE
 
 SPEAKS = [
     ("save-every-steps", "save_every_n_steps = 0", E, "division by zero"),
@@ -64,25 +61,7 @@ QUIET = [
     ("no-metadata", "no_metadata = false"),
 ]
 
-
-@pytest.mark.parametrize(("code", "text", "severity", "part"), SPEAKS)
-def test_speaks(tmp_path: Path, code: str, text: str, severity: Severity, part: str) -> None:
-    finding = said_by(RULES, run_of(tmp_path, text), code)
-    assert finding is not None
-    assert part in finding.message
-    assert finding.severity is severity
-    assert finding.where is not None and finding.where.startswith(str(tmp_path / "fox.toml"))
-
-
-@pytest.mark.parametrize(("code", "text"), QUIET)
-def test_keeps_quiet(tmp_path: Path, code: str, text: str) -> None:
-    assert said_by(RULES, run_of(tmp_path, text), code) is None
-
-
-@pytest.mark.parametrize(("code", "text"), sorted({code: text for code, text, _, _ in SPEAKS}.items()))
-def test_is_silent_where_the_checkout_has_no_such_code(tmp_path: Path, code: str, text: str) -> None:
-    bare = {"train_network.py": "for epoch in range(9):\n    pass\n"}
-    assert said_by(RULES, run_of(tmp_path, text, sources=bare), code) is None
+test_speaks, test_keeps_quiet, test_is_silent_elsewhere, test_every_rule_is_here = table_tests(RULES, SPEAKS, QUIET)
 
 
 def test_what_a_template_says_was_not_chosen_for_this_length(tmp_path: Path) -> None:
@@ -93,10 +72,6 @@ def test_what_a_template_says_was_not_chosen_for_this_length(tmp_path: Path) -> 
     resolved = replace(run.resolved, chosen=(*others, replace(chosen, setting=setting)))
     finding = said_by(RULES, replace(run, resolved=resolved), "save-steps-too-late")
     assert finding is not None and finding.severity is A
-
-
-def test_every_rule_is_here() -> None:
-    assert {rule.code.name for rule in RULES} == {case[0] for case in SPEAKS} == {case[0] for case in QUIET}
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from loop_bed import SOURCES, run_of, said_by
+from loop_bed import SOURCES, A, E, W, run_of, said_by, table_tests
 
-from launcher.base.findings import Severity
 from launcher.plan.blueprint import Blueprint, DatasetBlueprint, Kind
 from launcher.plan.checks.rules.steps import RULES
 
-E, W, A = Severity.ERROR, Severity.WARNING, Severity.ADVICE
 _DATASETS = '[[datasets]]\nbatch_size = 2\n[[datasets.subsets]]\nimage_dir = "img"\n'
 
 SPEAKS = [
@@ -70,33 +68,9 @@ QUIET = [
     ("debug-dataset", "debug_dataset = false"),
 ]
 
-
-@pytest.mark.parametrize(("code", "text", "severity", "part"), SPEAKS)
-def test_speaks(tmp_path: Path, code: str, text: str, severity: Severity, part: str) -> None:
-    finding = said_by(RULES, run_of(tmp_path, text, name="fox-v1"), code)
-    assert finding is not None
-    assert part in finding.message
-    assert finding.severity is severity
-    assert (finding.where is not None) is (text != "")
-
-
-@pytest.mark.parametrize(("code", "text"), QUIET)
-def test_keeps_quiet(tmp_path: Path, code: str, text: str) -> None:
-    assert said_by(RULES, run_of(tmp_path, text, name="fox-v1"), code) is None
-
-
-@pytest.mark.parametrize(
-    ("code", "text"), sorted({code: text for code, text, _, _ in SPEAKS if code != "learning-rate"}.items())
+test_speaks, test_keeps_quiet, test_is_silent_elsewhere, test_every_rule_is_here = table_tests(
+    RULES, SPEAKS, QUIET, name="fox-v1", anywhere=["learning-rate"], elsewhere=["accumulation-two-models"]
 )
-def test_is_silent_where_the_checkout_has_no_such_code(tmp_path: Path, code: str, text: str) -> None:
-    bare = {"train_network.py": "for epoch in range(9):\n    pass\n"}
-    assert said_by(RULES, run_of(tmp_path, text, name="fox-v1", sources=bare), code) is None
-
-
-def test_every_rule_is_here() -> None:
-    spoken = {case[0] for case in SPEAKS} | {"accumulation-two-models"}
-    assert {rule.code.name for rule in RULES} == spoken
-    assert {case[0] for case in QUIET} == spoken - {"accumulation-two-models"}
 
 
 def test_a_name_with_steps_has_its_own_finding(tmp_path: Path) -> None:
