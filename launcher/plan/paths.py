@@ -28,6 +28,11 @@ def is_path(option: Option) -> bool:
     return option.name not in _NOT_LOCAL and (option.name in _PATHS or option.name.endswith(_SUFFIXES))
 
 
+def may_be_on_hub(name: str) -> bool:
+    """Whether the option of this name also takes a repository on the hub."""
+    return name.endswith(_MAY_BE_ON_HUB)
+
+
 def with_whole_paths(option: Option, setting: Setting) -> Value:
     """The setting's value with every path in it absolute; a hub id stays as it is.
 
@@ -45,7 +50,7 @@ def _whole(option: Option, value: Value, setting: Setting) -> Value:
     if value.startswith("/") and "$" not in value:
         return value  # whole already: passed on to the letter
     whole = expand(value, base_folder(setting), origin=setting.origin)
-    if option.name.endswith(_MAY_BE_ON_HUB) and _not_here(whole) and (looks_like_hub_id(value) or _bare(value)):
+    if may_be_on_hub(option.name) and _not_here(whole) and (looks_like_hub_id(value) or _bare(value)):
         return value
     if option.name == "resume" and looks_like_hub_id(value) and _not_here(whole):
         return value  # with --resume_from_huggingface it names a repository

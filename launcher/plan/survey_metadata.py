@@ -40,7 +40,7 @@ def cached_pictures(folder: Folder) -> Listed | None:
     if CACHE_FILE not in folder.files:
         return None
     try:
-        entries = _entries(folder.join(CACHE_FILE))
+        entries = metadata_entries(folder.join(CACHE_FILE))
         return Listed(tuple(_cached(path, entry) for path, entry in entries.items()))
     except MetadataError as error:
         return Listed(problem=f"{CACHE_FILE} {error}")
@@ -60,7 +60,7 @@ def metadata_pictures(blueprint: SubsetBlueprint, rules: SurveyRules, progress: 
     if not isinstance(file, str):
         return Listed(problem="there is no metadata_file")
     try:
-        entries = _entries(file)
+        entries = metadata_entries(file)
         relative = next((key for key in entries if not os.path.isabs(key)), None)  # noqa: PTH117 - keys are texts
         if relative is not None and not isinstance(directory, str):
             raise MetadataError(f"names {relative}, a relative path, but the subset has no image_dir")
@@ -118,7 +118,7 @@ def _text(entry: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[str, Cap
     return text, Caption(text) if parts else None
 
 
-def _entries(file: str) -> dict[str, dict[str, Any]]:
+def metadata_entries(file: str) -> dict[str, dict[str, Any]]:
     """The entries of a metadata file by path. Raises MetadataError where the trainer fails at it."""
     try:
         path = Path(file)

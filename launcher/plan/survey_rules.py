@@ -44,7 +44,7 @@ class SurveyRules:
 def survey_rules(candidate: Candidate) -> SurveyRules:
     """The rules of the candidate's checkout and environment."""
     source, packages = candidate.source, candidate.packages
-    extensions, perhaps = _extensions(source.text(TRAIN_UTIL), packages)
+    extensions, perhaps = picture_extensions(source.text(TRAIN_UTIL), packages)
     return SurveyRules(
         extensions,
         perhaps,
@@ -61,7 +61,7 @@ def _is_old_imagesize(packages: Packages) -> bool:
     return numbers < [1, 5]
 
 
-def _extensions(text: str, packages: Packages) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def picture_extensions(text: str, packages: Packages) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The extensions of pictures that train_util.py lists, and those that it may."""
     text = f"\n{text}"
     found = _LIST.search(text)
