@@ -49,6 +49,11 @@ def write_archive(plan: Plan) -> Manifest:
     return manifest
 
 
+def option_records(plan: Plan) -> tuple[OptionRecord, ...]:
+    """The options of a plan as a manifest records them."""
+    return (*_options(plan.accelerate, "accelerate"), *_options(plan.arguments, "trainer"))
+
+
 def _repositories(plan: Plan) -> tuple[RepositoryRecord, ...]:
     lycoris = lycoris_repository(plan.environment.python)
     checkout = repository_at("sd-scripts", plan.trainer.checkout)
@@ -87,7 +92,7 @@ def _first_manifest(plan: Plan, repositories: tuple[RepositoryRecord, ...], file
         python=str(plan.environment.python),
         argv=plan.argv,
         variables={**plan.environment.variables, **plan.variables},
-        options=(*_options(plan.accelerate, "accelerate"), *_options(plan.arguments, "trainer")),
+        options=option_records(plan),
         final=plan.outputs.final,
         steps=plan.steps,
         no_clean=plan.keep_failed,
