@@ -12,6 +12,7 @@ from launcher.base.files import sha1_of, sha256_of
 from launcher.base.findings import Finding
 from launcher.base.times import now
 from launcher.plan.plan import Argument, Plan
+from launcher.record.inputs import inputs_of
 from launcher.record.installed import lycoris_repository
 from launcher.record.manifest import (
     MANIFEST,
@@ -54,6 +55,11 @@ def option_records(plan: Plan) -> tuple[OptionRecord, ...]:
     return (*_options(plan.accelerate, "accelerate"), *_options(plan.arguments, "trainer"))
 
 
+def options_of(plan: Plan) -> tuple[OptionRecord, ...]:
+    """Every option of the plan, each with the place its value came from."""
+    return (*_options(plan.accelerate, "accelerate"), *_options(plan.arguments, "trainer"))
+
+
 def _repositories(plan: Plan) -> tuple[RepositoryRecord, ...]:
     lycoris = lycoris_repository(plan.environment.python)
     checkout = repository_at("sd-scripts", plan.trainer.checkout)
@@ -77,6 +83,8 @@ def _write_new(directory: Path, name: str, content: bytes) -> None:
 
 def _first_manifest(plan: Plan, repositories: tuple[RepositoryRecord, ...], files: tuple[FileRecord, ...]) -> Manifest:
     checkout = repositories[0]
+    options = options_of(plan)
+    variables = {**plan.environment.variables, **plan.variables}
     return Manifest(
         kl_version=__version__,
         name=plan.name,
@@ -98,6 +106,7 @@ def _first_manifest(plan: Plan, repositories: tuple[RepositoryRecord, ...], file
         no_clean=plan.keep_failed,
         files=files,
         repositories=repositories,
+        inputs=inputs_of(options, plan.directory, plan.trainer.checkout, {**os.environ, **variables}),
         notes=plan.notes,
         findings=_findings(plan.findings),
         allowed=_findings(plan.allowed),

@@ -31,7 +31,7 @@ _OF_DATASET = {"train_data_dir", "reg_data_dir", "conditioning_data_dir", "in_js
 _NAMES_A_FILE = re.compile(r"[/\\]|\.\w+$")
 _LONGEST = 4096  # letters of a path
 _MOST_FILES = 2_000  # of a folder that is listed before the training
-_PATIENCE = 0.1  # seconds that listing the folders may take then
+_PATIENCE = 0.05  # seconds that listing the folders may take then
 
 
 def inputs_of(
