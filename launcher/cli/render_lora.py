@@ -58,6 +58,8 @@ _NOTHING = ("", "None", "False")
 _HOW = {
     By.PATH: "it stands in the run's directory",
     By.CONTENT: "the same file, byte for byte, is {}",
+    By.RECORDED: "the run recorded this very file as {}; its directory has it no more",
+    By.WEIGHTS: "the run recorded the same weights, with other metadata, as {}",
     By.METADATA: "by its name and the time of its training; the run's directory has no such file",
 }
 
@@ -105,6 +107,8 @@ def model_as_data(path: Path, header: Header, sha256: str | None, maker: Maker |
             "directory": str(maker.run.directory),
             "by": maker.by.value,
             "path": None if maker.path is None else str(maker.path),
+            "recorded_as": maker.name,
+            "changed": maker.changed,
         },
         "metadata": dict(header.metadata),
     }
@@ -126,8 +130,9 @@ def _size(path: Path) -> str:
 def _made_by(maker: Maker | None) -> str:
     if maker is None:
         return "no run that kl knows of"
-    how = _HOW[maker.by].format(short(maker.path) if maker.path is not None else "there")
-    return f"{maker.run.name} ({how})"
+    place = short(maker.path) if maker.path is not None else maker.name or "there"
+    changed = ", with other weights than the run recorded" if maker.changed else ""
+    return f"{maker.run.name} ({_HOW[maker.by].format(place)}{changed})"
 
 
 def _says(values: Mapping[str, str], key: str) -> bool:

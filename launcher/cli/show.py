@@ -92,7 +92,8 @@ def _show_model(path: Path, file: str | None, *, as_json: bool) -> int:
     from launcher.cli.render_lora import model_as_data, model_as_text
     from launcher.cli.runs import output_roots
     from launcher.data.safetensors_header import Unreadable, read_header
-    from launcher.run.maker import maker_of, sha256_of_file
+    from launcher.record.hashes import HashError, file_hash
+    from launcher.run.maker import maker_of
 
     header = read_header(path)
     if isinstance(header, Unreadable):
@@ -102,11 +103,13 @@ def _show_model(path: Path, file: str | None, *, as_json: bool) -> int:
         message = f"{path} is a file, and has no file {file} in it."
         raise KlError(message, code=ExitCode.USAGE)
     try:
-        digest = cache(lambda: sha256_of_file(path))
-        sha256 = digest() if path.stat().st_size <= LARGEST_HASHED else None
-        maker = maker_of(path, header.metadata, output_roots(), digest)
+        hashes = cache(lambda: file_hash(path, weights=True))
+        sha256 = hashes().sha256 if path.stat().st_size <= LARGEST_HASHED else None
+        maker = maker_of(path, header.metadata, output_roots(), hashes)
     except OSError as error:
         raise KlError(f"{path} cannot be read: {error.strerror}.", code=ExitCode.USAGE) from None
+    except HashError as error:
+        raise KlError(f"{path} {error}.", code=ExitCode.USAGE) from None
     if as_json:
         _print_json(model_as_data(path, header, sha256, maker))
     else:

@@ -59,6 +59,31 @@ class RunPart(msgspec.Struct):
     artifacts: list[ArtifactPart] = []
 
 
+class MadeArtifactPart(msgspec.Struct):
+    """An artifact with its hashes; they may be anything in a foreign manifest."""
+
+    path: str = ""
+    size: int = 0
+    sha256: Any = None
+    weights_sha256: Any = None
+
+
+class SpanPart(msgspec.Struct):
+    """When an attempt ran."""
+
+    started: str = ""
+    ended: str | None = None
+
+
+class MadePart(msgspec.Struct):
+    """What a run made, and when."""
+
+    manifest_version: int
+    final: list[str] = []
+    attempts: list[SpanPart] = []
+    artifacts: list[MadeArtifactPart] = []
+
+
 class OptionPart(msgspec.Struct):
     """An option with its value."""
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from launcher.cli.render_lora import model_as_data, model_as_text
 from launcher.data.safetensors_header import Header, read_header
+from launcher.record.hashes import file_hash
 from launcher.record.manifest import (
     ArtifactRecord,
     Attempt,
@@ -271,7 +272,15 @@ def test_a_copy_of_a_lora_file_and_one_of_nobody(bed: Bed) -> None:
     write_manifest(_manifest(directory, artifacts=(ArtifactRecord(f"{NAME}.safetensors", "model", size),)), directory)
     copy = _lora(bed.here / "copy.safetensors", {"ss_steps": "10"})
     assert "made by           fox-v1s10 (the same file, byte for byte, is" in _show(bed, "copy.safetensors").out
+    recorded = file_hash(copy, weights=True, remembered=False)
+    model = ArtifactRecord(f"{NAME}.safetensors", "model", size, recorded.sha256, recorded.weights)
+    write_manifest(_manifest(directory, artifacts=(model,)), directory)
+    (directory / f"{NAME}.safetensors").unlink()
+    assert "made by           fox-v1s10 (the run recorded this very file as" in _show(bed, "copy.safetensors").out
     _lora(copy, {"ss_steps": "11"})
+    assert "made by           fox-v1s10 (the run recorded the same weights" in _show(bed, "copy.safetensors").out
+    assert json.loads(_show(bed, "copy.safetensors", "--json").out)["run"]["by"] == "weights"
+    _lora(copy, {"ss_steps": "11"}, b"\1" * 96)
     assert "made by           no run that kl knows of" in _show(bed, "copy.safetensors").out
     _lora(copy, {}, b"")
     out = _show(bed, "copy.safetensors").out
