@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 
+import toml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,7 +30,7 @@ resolution = [64, 128]
 
 def test_relative_paths_are_taken_from_the_folder() -> None:
     content, relative = with_whole_paths("config.toml", CONFIG, FOLDER)
-    data = tomllib.loads(content.decode())
+    data = toml.loads(content.decode())
     assert data["general"] == {"caption_extension": ".txt", "conditioning_data_dir": "/code/sd-scripts/maps"}
     assert data["datasets"][0]["subsets"] == [
         {"image_dir": "/code/sd-scripts/a b/img", "caption_prefix": "img/x"},
