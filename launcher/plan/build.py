@@ -25,9 +25,10 @@ from launcher.plan.plan import Argument, Plan, PlannedFile, Trainer, TrainingEnv
 from launcher.plan.resolve import Chosen, Resolved, resolve
 from launcher.plan.retention import retention
 from launcher.plan.secrets import is_secret, names_a_secret
-from launcher.plan.tables import EnvTable, OwnTables, RunTable
+from launcher.plan.tables import EnvTable, OwnTables, RunTable, base_folder
 from launcher.plan.values import BadValue, words_of
 from launcher.spec.load import Spec
+from launcher.spec.paths import expand
 from launcher.trainer.options import ScriptOptions
 from launcher.trainer.packages import Packages
 from launcher.trainer.source_text import SourceText
@@ -100,6 +101,7 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
     findings += accelerate.findings
     arguments = tuple(_arguments(resolved, given.options, data, directory, findings))
     steps = _steps(resolved, given.options)
+    repositories = tuple(_repositories(given.tables, given.environ, findings))
     plan = Plan(
         name=name.text,
         directory=directory,
@@ -116,6 +118,7 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
         keep_failed=run.no_clean,
         stop_on_nan=run.stop_on_nan,
         auto_resume=run.auto_resume,
+        repositories=repositories,
         findings=in_order(findings),
     )
     candidate = Candidate(
@@ -220,6 +223,22 @@ def _files(spec: Spec, data: DataFiles, accelerate: Accelerate) -> Iterator[Plan
 
 def _variables(env: EnvTable) -> dict[str, str]:
     return {name: value for name, value in env.variables.items() if not names_a_secret(name)}
+
+
+def _repositories(tables: OwnTables, environ: Mapping[str, str], findings: list[Finding]) -> Iterator[Path]:
+    """The folders of run.repositories."""
+    setting = tables.origins.get("run.repositories")
+    for text in tables.run.repositories:
+        where = tables.where("run.repositories")
+        try:
+            folder = Path(expand(text, base_folder(setting), environ=environ))
+        except KlError as error:
+            findings.append(PATH.at(where, error.message, error.hint))
+            continue
+        if folder.is_dir():
+            yield folder
+        else:
+            findings.append(PATH.at(where, f"run.repositories names {folder}, which is not a folder."))
 
 
 def _steps(resolved: Resolved, options: ScriptOptions) -> int | None:

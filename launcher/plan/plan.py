@@ -103,6 +103,7 @@ class Plan:
     allowed: tuple[Finding, ...] = ()  # those that the user lets through
     stop_on_nan: bool = False  # end the training when its loss is nan or inf
     auto_resume: bool = False  # go on once from a newer state when the training crashes
+    repositories: tuple[Path, ...] = ()  # others whose state is recorded
     save_bytes: int | None = None  # what one save on the way takes with its state, as estimated
 
     @property

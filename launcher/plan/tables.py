@@ -39,6 +39,7 @@ class RunTable(Struct, frozen=True, kw_only=True):
     no_clean: bool = False
     stop_on_nan: bool = False
     auto_resume: bool = False
+    repositories: list[Text] = field(default_factory=list)
 
 
 class EnvTable(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from launcher import __version__
@@ -13,7 +13,7 @@ from launcher.base.findings import Finding
 from launcher.base.times import now
 from launcher.plan.plan import Argument, Plan
 from launcher.record.inputs import inputs_of
-from launcher.record.installed import lycoris_repository
+from launcher.record.installed import lycoris_folder, lycoris_from_url
 from launcher.record.manifest import (
     MANIFEST,
     FileRecord,
@@ -24,14 +24,15 @@ from launcher.record.manifest import (
     TrainerRecord,
     write_manifest,
 )
-from launcher.record.repositories import one_line, repository_at, repository_line
+from launcher.record.repositories import PATCHES, RecordedCode, one_line, record_code, repository_line
 
 REPOSITORIES = "repos.git"
 
 
 def archive_names(plan: Plan) -> tuple[str, ...]:
-    """The names of everything that `write_archive` writes."""
-    return (*(file.name for file in plan.files), REPOSITORIES, MANIFEST)
+    """The names of everything that `write_archive` writes, or has written."""
+    patches = (f"{PATCHES}/{path.name}" for path in (plan.directory / PATCHES).glob("*.patch"))
+    return (*(file.name for file in plan.files), *patches, REPOSITORIES, MANIFEST)
 
 
 def write_archive(plan: Plan) -> Manifest:
@@ -39,13 +40,19 @@ def write_archive(plan: Plan) -> Manifest:
 
     Raises OSError when something cannot be written.
     """
-    repositories = _repositories(plan)
-    known_form = _known_form(plan, repositories)
+    code = code_of(plan)
+    known_form = _known_form(plan, code.repositories)
     _write_new(plan.directory, REPOSITORIES, known_form)
+    for name, patch in code.patches.items():
+        _write_new(plan.directory, name, patch)
     for file in plan.files:
         _write_new(plan.directory, file.name, file.content)
-    files = (*(_file(file.name, file.content, file.source) for file in plan.files), _file(REPOSITORIES, known_form))
-    manifest = _first_manifest(plan, repositories, files)
+    files = (
+        *(_file(file.name, file.content, file.source) for file in plan.files),
+        *(_file(name, patch) for name, patch in code.patches.items()),
+        _file(REPOSITORIES, known_form),
+    )
+    manifest = _first_manifest(plan, code.repositories, files)
     write_manifest(manifest, plan.directory)
     return manifest
 
@@ -60,10 +67,16 @@ def options_of(plan: Plan) -> tuple[OptionRecord, ...]:
     return (*_options(plan.accelerate, "accelerate"), *_options(plan.arguments, "trainer"))
 
 
-def _repositories(plan: Plan) -> tuple[RepositoryRecord, ...]:
-    lycoris = lycoris_repository(plan.environment.python)
-    checkout = repository_at("sd-scripts", plan.trainer.checkout)
-    return (checkout,) if lycoris is None else (checkout, lycoris)
+def code_of(plan: Plan) -> RecordedCode:
+    """The repositories that a plan trains with, as they stand now: sd-scripts, LyCORIS, those that the spec names."""
+    lycoris = lycoris_folder(plan.environment.python)
+    code = record_code([
+        ("sd-scripts", plan.trainer.checkout),
+        *([("LyCORIS", lycoris)] if lycoris else []),
+        *((folder.name or "repository", folder) for folder in plan.repositories),
+    ])  # fmt: skip
+    installed = lycoris_from_url(plan.environment.python)
+    return code if installed is None else replace(code, repositories=(*code.repositories, installed))
 
 
 def _known_form(plan: Plan, repositories: Iterable[RepositoryRecord]) -> bytes:

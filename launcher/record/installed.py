@@ -7,34 +7,57 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from launcher.record.git import without_credentials
 from launcher.record.manifest import RepositoryRecord
-from launcher.record.repositories import repository_at, without_credentials
+from launcher.record.repositories import repository_at
 
-_NAME = "lycoris_lora"
+_NAME, _SHOWN = "lycoris_lora", "LyCORIS"
 
 
 def lycoris_repository(python: Path) -> RepositoryRecord | None:
     """The repository that LyCORIS was installed from; None when it came from a package index, or is not there."""
+    folder = lycoris_folder(python)
+    return lycoris_from_url(python) if folder is None else repository_at(_SHOWN, folder)
+
+
+def lycoris_folder(python: Path) -> Path | None:
+    """The folder of an editable LyCORIS. One that was installed out of a folder is a copy, and not of interest."""
+    url, data = _direct_url(python)
+    information = data.get("dir_info")
+    if not url.startswith("file:") or not isinstance(information, dict) or information.get("editable") is not True:
+        return None
+    return Path(unquote(urlsplit(url).path))
+
+
+def lycoris_from_url(python: Path) -> RepositoryRecord | None:
+    """The commit of LyCORIS when it was installed straight from a repository's URL."""
+    url, data = _direct_url(python)
+    information = data.get("vcs_info")
+    if not isinstance(information, dict):
+        return None
+    place = without_credentials(url)
+    commit, branch = (information.get(key) for key in ("commit_id", "requested_revision"))
+    return RepositoryRecord(
+        _SHOWN,
+        place,
+        commit if isinstance(commit, str) else None,
+        branch if isinstance(branch, str) else None,
+        dirty=False,
+        remote=place,
+    )
+
+
+def _direct_url(python: Path) -> tuple[str, dict[str, object]]:
+    """What pip wrote down of where LyCORIS came from (PEP 610): the URL, and all of it; nothing if unreadable."""
     for folder in _package_folders(python):
         for information in sorted(folder.glob(f"{_NAME}-*.dist-info/direct_url.json")):
             try:
                 data = json.loads(information.read_text(encoding="utf-8"))
-                return _repository(data)
-            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-                return RepositoryRecord("LyCORIS", str(information), problem=f"cannot be read: {error}")
-    return None
-
-
-def _repository(data: dict[str, dict[str, str]]) -> RepositoryRecord | None:
-    url = str(data["url"])
-    vcs = data.get("vcs_info")
-    if vcs:
-        place = without_credentials(url)
-        branch = vcs.get("requested_revision")
-        return RepositoryRecord("LyCORIS", place, vcs.get("commit_id"), branch, dirty=False, remote=place)
-    if "dir_info" in data and url.startswith("file:"):
-        return repository_at("LyCORIS", Path(unquote(urlsplit(url).path)))
-    return None
+            except (OSError, ValueError, RecursionError):
+                return "", {}
+            url = data.get("url") if isinstance(data, dict) else None
+            return (url, data) if isinstance(url, str) else ("", {})
+    return "", {}
 
 
 def _package_folders(python: Path) -> Iterator[Path]:

@@ -4,30 +4,67 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
+from launcher.plan.secrets import names_a_secret
+from launcher.record.git import GitError, without_credentials
 from launcher.record.manifest import RepositoryRecord
+from launcher.record.standing import Standing, root_of, standing_of
+from launcher.record.untracked import Rules
+from launcher.record.work_tree import uncommitted
+from launcher.trainer.commit import head_commit
 
-_PATIENCE = 5.0  # seconds that one question to git may take; a checkout on a slow disk must not hold up a training
+PATCHES = "patches"
+_SHORTEST_SECRET = 8  # letters: a shorter value stands in any text
+_NO_REPOSITORY = "not a git repository"
+
+
+@dataclass(frozen=True)
+class RecordedCode:
+    """Repositories, submodules after the one they are in, and patches by their names in the run directory."""
+
+    repositories: tuple[RepositoryRecord, ...]
+    patches: Mapping[str, bytes]
 
 
 def repository_at(name: str, folder: Path) -> RepositoryRecord:
-    """Branch, commit, remote of the git repository whose root is `folder`, and whether tracked files were changed."""
-    if not (folder / ".git").exists():
-        return RepositoryRecord(name, str(folder), problem="not a git repository")
+    """Branch, commit, remote of the git repository that `folder` is in, and whether tracked files were changed."""
     try:
-        git = _import_git()
-        with git.Repo(folder) as repository:
-            return _facts(name, folder, repository)
+        standing = standing_of(folder, untracked=False)
+        if standing is None:
+            return RepositoryRecord(name, str(folder), problem=_NO_REPOSITORY)
+        return replace(_facts(name, standing), dirty=_dirty(standing))
     except Exception as error:
-        return RepositoryRecord(name, str(folder), problem=_said(error))
+        return _without_git(name, folder, error)
 
 
-def without_credentials(url: str) -> str:
-    """The URL of a remote, or a text with URLs in it, without names, passwords and tokens before a host."""
-    return re.sub(r"([a-zA-Z][\w+.-]*://)[^/\s]*@", r"\1", url)
+def record_code(named: Sequence[tuple[str, Path]]) -> RecordedCode:
+    """The repositories that these folders are in, each once, with their uncommitted changes; and their submodules.
+
+    The first folder's repository is the first record. Nothing is raised: what cannot be recorded is a `problem`.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only a launch needs it
+
+    rules = _rules(os.environ)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        recorded = [
+            found
+            for several in pool.map(lambda each: _recorded(each[0], each[1], rules), _each_once(named))
+            for found in several
+        ]
+    taken = {record.path for record, _ in recorded if record.inside}
+    recorded = [(record, patch) for record, patch in recorded if record.inside or record.path not in taken]
+    records: list[RepositoryRecord] = []
+    patches: dict[str, bytes] = {}
+    for record, patch in recorded:
+        if patch:
+            file = _patch_name(record.name, patches)
+            patches[file] = patch
+            record = replace(record, patch=file)  # noqa: PLW2901
+        records.append(record)
+    return RecordedCode(tuple(records), patches)
 
 
 def repository_line(record: RepositoryRecord) -> str:
@@ -40,48 +77,84 @@ def one_line(path: str) -> str:
     return path.replace("\\", "\\\\").replace("\n", "\\n") if "\n" in path else path
 
 
-def _import_git() -> ModuleType:
-    """Import GitPython only now; without a `git` command it would print a page of advice."""
-    before = os.environ.get("GIT_PYTHON_REFRESH")
-    os.environ["GIT_PYTHON_REFRESH"] = "quiet"
-    try:
-        import git  # noqa: PLC0415
-    finally:
-        del os.environ["GIT_PYTHON_REFRESH"]  # the trainer inherits the variables
-        if before is not None:
-            os.environ["GIT_PYTHON_REFRESH"] = before
-    return git
+def _rules(environ: Mapping[str, str]) -> Rules:
+    values = {name: os.fsencode(value) for name, value in environ.items() if names_a_secret(name)}
+    return Rules(secrets={name: value for name, value in values.items() if len(value) >= _SHORTEST_SECRET})
 
 
-def _facts(name: str, folder: Path, repository: Any) -> RepositoryRecord:
+def _each_once(named: Sequence[tuple[str, Path]]) -> list[tuple[str, Path]]:
+    """Folders of one repository are one; two of the same name get numbers."""
+    chosen: dict[Path, tuple[str, Path]] = {}
+    names: set[str] = set()
+    for name, folder in named:
+        place = (root_of(folder) or folder).resolve()
+        if place in chosen:
+            continue
+        number, own = 2, name
+        while own in names:
+            own, number = f"{name}-{number}", number + 1
+        names.add(own)
+        chosen[place] = (own, folder)
+    return list(chosen.values())
+
+
+Recorded = tuple[RepositoryRecord, bytes]
+
+
+def _recorded(name: str, folder: Path, rules: Rules, inside: str | None = None) -> list[Recorded]:
+    """A repository with its submodules after it, each with its patch."""
     try:
-        commit: str | None = repository.head.commit.hexsha
-    except ValueError:  # nothing committed yet
-        commit = None
-    branch = "HEAD" if repository.head.is_detached else str(repository.head.ref.name)
-    problem = None
-    dirty: bool | None = None
-    try:
-        # One question for what GitPython's is_dirty() asks three for. The index is the user's: it is not refreshed.
-        with repository.git.custom_environment(GIT_OPTIONAL_LOCKS="0"):
-            changed = repository.git.status(
-                "--porcelain", "--untracked-files=no", "--ignore-submodules=none", kill_after_timeout=_PATIENCE
-            )
-        dirty = bool(changed)
+        standing = standing_of(folder, untracked=True)
     except Exception as error:
-        problem = f"whether files were changed is not known: {_said(error)}"
-    return RepositoryRecord(name, str(folder), commit, branch, dirty, _remote(repository), problem)
-
-
-def _remote(repository: Any) -> str | None:
-    remotes = {remote.name: remote for remote in repository.remotes}
-    remote = remotes.get("origin") or next(iter(remotes.values()), None)
+        return [(replace(_without_git(name, folder, error), inside=inside), b"")]
+    if standing is None:
+        return [(RepositoryRecord(name, str(folder), problem=_NO_REPOSITORY, inside=inside), b"")]
+    submodules = [
+        found
+        for path, place in _submodules(standing)
+        for found in _recorded(f"{name}/{path}", place, rules, inside=name)
+    ]
+    changed_below = any(record.dirty for record, _ in submodules)
+    dirty = bool(standing.changes) or changed_below
+    facts = replace(_facts(name, standing), dirty=dirty, inside=inside)
     try:
-        return without_credentials(remote.url) if remote is not None else None
-    except Exception:
-        return None
+        found = uncommitted(standing, rules)
+    except Exception as error:
+        problem = f"what was not committed could not be recorded: {_said(error)}"
+        return [(replace(facts, problem=problem), b""), *submodules]
+    return [(replace(facts, tree=found.tree, left_out=found.left_out), found.patch), *submodules]
+
+
+def _submodules(standing: Standing) -> Iterator[tuple[str, Path]]:
+    """Those that are checked out."""
+    for path in map(os.fsdecode, standing.submodules):
+        if (standing.root / path / ".git").exists():
+            yield path, standing.root / path
+
+
+def _facts(name: str, standing: Standing) -> RepositoryRecord:
+    return RepositoryRecord(name, str(standing.root), standing.commit, standing.branch, remote=standing.remote)
+
+
+def _dirty(standing: Standing) -> bool:
+    return bool(standing.changes) or any(repository_at(path, place).dirty for path, place in _submodules(standing))
+
+
+def _without_git(name: str, folder: Path, error: Exception) -> RepositoryRecord:
+    """What can be said of a repository without git."""
+    commit = head_commit(root_of(folder) or folder)
+    return RepositoryRecord(name, str(folder), commit, problem=f"git could not be asked: {_said(error)}")
+
+
+def _patch_name(name: str, taken: Mapping[str, bytes]) -> str:
+    plain = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "repository"
+    file, number = f"{PATCHES}/{plain}.patch", 2
+    while file in taken:
+        file, number = f"{PATCHES}/{plain}-{number}.patch", number + 1
+    return file
 
 
 def _said(error: Exception) -> str:
-    text = getattr(error, "stderr", None) or str(error) or type(error).__name__
-    return without_credentials(" ".join(str(text).split())[:300])
+    if isinstance(error, GitError):
+        return str(error)
+    return without_credentials(" ".join((str(error) or type(error).__name__).split())[:300])

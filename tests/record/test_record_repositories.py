@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from launcher.record.git import without_credentials
 from launcher.record.installed import lycoris_repository
-from launcher.record.repositories import one_line, repository_at, repository_line, without_credentials
+from launcher.record.repositories import one_line, repository_at, repository_line
 
 
 def git(folder: Path, *words: str) -> str:
@@ -41,7 +41,6 @@ def test_a_clean_repository(repository: Path) -> None:
     assert (record.commit, record.branch, record.dirty, record.problem) == (commit, "dev/main", False, None)
     assert record.remote == "https://example.org/sd-scripts.git"
     assert repository_line(record) == f"{repository}: (dev/main) {commit}"
-    assert "GIT_PYTHON_REFRESH" not in os.environ
 
 
 @pytest.mark.parametrize("staged", [False, True])

@@ -1,0 +1,175 @@
+"""Where a git repository stands: its commit, and which of its files are otherwise than committed. Only looks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from launcher.record.git import GitError, git, without_credentials
+
+GONE, LINK, SUBMODULE, FILE, PROGRAM = "000000", "120000", "160000", "100644", "100755"  # git's modes of files
+
+
+@dataclass(frozen=True)
+class Change:
+    """A tracked file that is otherwise than in HEAD. `mode` is as it stands, GONE when it does not.
+
+    `committed` is the hash of what HEAD has, None where it has no such file.
+    """
+
+    path: bytes
+    mode: str
+    committed: str | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A repository at one moment. `untracked` are files, and with a slash at the end folders that have some.
+
+    `hidden` are tracked files with a flag by which git does not look at them (assume-unchanged, skip-worktree).
+    `filters` are the programs through which git would send files, by their names in the configuration; none is run.
+    """
+
+    root: Path
+    objects: Path
+    commit: str | None
+    branch: str
+    remote: str | None
+    filters: tuple[str, ...]
+    changes: tuple[Change, ...]
+    untracked: tuple[bytes, ...]
+    hidden: tuple[Change, ...]
+    submodules: tuple[bytes, ...]
+    keeps_modes: bool  # False: core.fileMode says that this file system knows no programs
+
+
+def root_of(folder: Path) -> Path | None:
+    """The root of the repository that has `folder` in it, as git finds it."""
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link to a checkout keeps the name it has
+    return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
+
+
+def standing_of(folder: Path, *, untracked: bool) -> Standing | None:
+    """Where the repository of a folder stands. None when there is none, or it has no file of the folder.
+
+    Raises GitError when git cannot say.
+    """
+    root = root_of(folder)
+    if root is None or not _belongs(root, folder):
+        return None
+    objects = root / os.fsdecode(ask(root, "rev-parse", "--git-path", "objects").removesuffix(b"\n"))
+    settings = _settings(ask(root, "config", "--list", "-z"))
+    filters = tuple(dict.fromkeys(key[7:].rpartition(".")[0] for key in settings if key.startswith("filter.")))
+    standing = _status(root, objects, filters, untracked=untracked)
+    hidden, submodules = _index(root)
+    modes = settings.get("core.filemode", "true").lower() not in ("false", "no", "off", "0")
+    return replace(standing, remote=_remote(settings), hidden=hidden, submodules=submodules, keeps_modes=modes)
+
+
+def ask(root: Path, *words: str, stdin: bytes | None = None, also_fine: Sequence[int] = ()) -> bytes:
+    """What git answers about the repository with this root, and never about one around it. Raises GitError."""
+    return git(root, *words, stdin=stdin, variables=no_further(root), also_fine=also_fine)
+
+
+def no_further(root: Path) -> Mapping[str, str]:
+    """Variables with which git takes no repository above `root` and no name of a file for a pattern."""
+    return {"GIT_CEILING_DIRECTORIES": str(root.parent), "GIT_LITERAL_PATHSPECS": "1"}
+
+
+def place_of(root: Path, path: bytes) -> bytes:
+    """Where a file is that git names with its own path, which need not be text."""
+    return os.path.join(os.fsencode(root), path)  # noqa: PTH118 - bytes
+
+
+def without_filters(names: Sequence[str]) -> list[str]:
+    """Words for git by which it runs none of these filters: files come and go as they are."""
+    words = []
+    for name in names:
+        if "=" in name:
+            raise GitError(f"the filter {name} has a name that cannot be written")
+        for key, value in (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false")):
+            words += ["-c", f"filter.{name}.{key}={value}"]
+    return words
+
+
+def _belongs(root: Path, folder: Path) -> bool:
+    """A folder inside a repository that has none of its files, such as a home folder's, is not of that repository."""
+    if (folder / ".git").exists():
+        return True
+    inside = os.path.relpath(folder.absolute(), root)
+    return bool(ask(root, "ls-files", "-z", "--", inside))
+
+
+def _settings(listed: bytes) -> dict[str, str]:
+    """Of `git config --list -z`. Sections and the last words of keys are lowercase there already."""
+    pairs = (os.fsdecode(entry).partition("\n") for entry in listed.split(b"\0") if entry)
+    return {key: value if separator else "true" for key, separator, value in pairs}
+
+
+def _remote(settings: Mapping[str, str]) -> str | None:
+    """The URL of "origin", else of another remote."""
+    urls = {key: url for key, url in settings.items() if key.startswith("remote.") and key.endswith(".url")}
+    url = urls.get("remote.origin.url") or next(iter(urls.values()), None)
+    return None if url is None else without_credentials(url)
+
+
+def _status(root: Path, objects: Path, filters: Sequence[str], *, untracked: bool) -> Standing:
+    """`git status`, whose second porcelain form is stable (git-status(1))."""
+    how = ["--no-renames", "--no-ahead-behind", "--ignore-submodules=dirty"]
+    how.append(f"--untracked-files={'normal' if untracked else 'no'}")
+    answer = ask(root, *without_filters(filters), "status", "--porcelain=v2", "--branch", "-z", *how)
+    facts: dict[str, str] = {}
+    changes, others = [], []
+    for entry in answer.split(b"\0"):
+        kind, _, rest = entry.partition(b" ")
+        if kind == b"#":
+            key, _, value = os.fsdecode(rest).partition(" ")
+            facts[key] = value
+        elif kind == b"?":
+            others.append(rest)
+        elif kind == b"1":  # XY sub mH mI mW hH hI path
+            words = rest.split(b" ", 7)
+            changes.append(Change(words[7], words[4].decode(), _hash(words[5])))
+        elif kind == b"u":  # a conflict: XY sub m1 m2 m3 mW h1 h2 h3 path; what HEAD has is "ours", the second
+            words = rest.split(b" ", 9)
+            changes.append(Change(words[9], words[5].decode(), _hash(words[7])))
+    commit = facts.get("branch.oid", "(initial)")
+    head = facts.get("branch.head", "(detached)")
+    return Standing(
+        root,
+        objects,
+        None if commit == "(initial)" else commit,
+        "HEAD" if head == "(detached)" else head,
+        None,
+        tuple(filters),
+        tuple(changes),
+        tuple(others),
+        (),
+        (),
+        keeps_modes=True,
+    )
+
+
+def _hash(text: bytes) -> str | None:
+    return text.decode() if text.strip(b"0") else None
+
+
+def _index(root: Path) -> tuple[tuple[Change, ...], tuple[bytes, ...]]:
+    """Tracked files that git does not look at, as the index has them, and submodules."""
+    hidden, submodules = [], []
+    for tag, mode, of_index, path in _entries(ask(root, "ls-files", "-z", "-v", "-s")):
+        if mode == SUBMODULE:
+            submodules.append(path)
+        elif tag == "S" or tag.islower():
+            hidden.append(Change(path, mode, of_index))
+    return tuple(hidden), tuple(dict.fromkeys(submodules))
+
+
+def _entries(listed: bytes) -> Iterator[tuple[str, str, str, bytes]]:
+    for entry in listed.split(b"\0"):
+        facts, separator, path = entry.partition(b"\t")
+        if separator:
+            tag, mode, of_index, _ = facts.decode("ascii").split(" ")
+            yield tag, mode, of_index, path
