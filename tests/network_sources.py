@@ -116,9 +116,11 @@ def switch_spelt_true(name: str) -> str:
     return f'\n    {name} = kwargs.get("{name}", False) == "True"\n'
 
 
-def create_network(*parts: str, made: str = "LoRANetwork(text_encoder, unet, multiplier)") -> str:
+def create_network(
+    *parts: str, own: str = "neuron_dropout=None, ", made: str = "LoRANetwork(text_encoder, unet, multiplier)"
+) -> str:
     """A network module's function that makes a network, with parts for the arguments that it reads."""
-    return f"\ndef create_network({_PARAMETERS}, neuron_dropout=None, **kwargs):\n{''.join(parts)}    return {made}\n"
+    return f"\ndef create_network({_PARAMETERS}, {own}**kwargs):\n{''.join(parts)}    return {made}\n"
 
 
 def from_weights(*names: str) -> str:
@@ -150,6 +152,7 @@ DYLORA = (
     if conv_dim is not None:
         assert network_dim == int(conv_dim)
 """,
+        own="",
         made="DyLoRANetwork(text_encoder, unet, unit)",
     )
     + RANKS_TOGETHER

@@ -167,11 +167,12 @@ def get_optimizer(*families: Family) -> str:
     """get_optimizer, which knows AdamW, Adafactor and these families by name."""
     return f"""
 def get_optimizer(args, params):
-    made, rate, given = None, args.learning_rate, read_items(args.optimizer_args)
+    made, rate = None, args.learning_rate
     optimizer_type = (args.optimizer_type or "AdamW").lower()
     if args.use_8bit_adam:
         assert not args.optimizer_type, "not both of them / だめ"
         optimizer_type = "adamw8bit"
+    given = read_items(args.optimizer_args)
     if optimizer_type == "AdamW".lower():
         made = torch.optim.AdamW(params, lr=rate, **given)
     if optimizer_type == "Adafactor".lower():
@@ -225,8 +226,8 @@ def get_scheduler_fix(args, optimizer, num_processes: int):
         return unwarmed(named(args.lr_scheduler_type, torch.optim.lr_scheduler)(optimizer, **given))
     if args.lr_scheduler.startswith("adafactor"):
         assert type(optimizer) is transformers.optimization.Adafactor, "only with Adafactor / だめ"
-        _, rate = args.lr_scheduler.split(":")
-        return unwarmed(transformers.optimization.AdafactorSchedule(optimizer, float(rate)))
+        rate = float(args.lr_scheduler.split(":")[1])
+        return unwarmed(transformers.optimization.AdafactorSchedule(optimizer, rate))
     kind = SchedulerType(args.lr_scheduler)
     make = TYPE_TO_SCHEDULER_FUNCTION[kind]
     if kind == SchedulerType.CONSTANT:

@@ -37,15 +37,18 @@ _KINDS = {
     "linear": ", num_warmup_steps, num_training_steps",
     "polynomial": ", num_warmup_steps, num_training_steps, lr_end=1e-7, power=1.0",
 }
-_KOHYA = kohya(
-    ("diag-oft", "full", "ia3", "locon", "loha", "lokr", "lora"),
-    *("decompose_both", "dora_wd", "train_norm", "use_scalar", "use_tucker"),
-    more="""
+_KOHYA = (
+    kohya(
+        ("diag-oft", "full", "ia3", "locon", "loha", "lokr", "lora"),
+        *("decompose_both", "dora_wd", "train_norm", "use_scalar", "use_tucker"),
+        more="""
     factor = int(kwargs.get("factor") or -1)
     ratio = kwargs.get("loraplus_lr_ratio")
     ratio = None if ratio is None else float(ratio)
 """,
-) + from_weights()
+    )
+    + from_weights()
+)
 _ACCELERATE = """
 import argparse
 
