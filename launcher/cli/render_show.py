@@ -13,8 +13,9 @@ from launcher.base.origin import Source
 from launcher.base.times import moment, seconds_of
 from launcher.cli.labelled import LABEL, labelled
 from launcher.cli.render import duration, short
+from launcher.cli.render_record import record_as_text
 from launcher.cli.render_runs import bytes_as_text, loss_as_text, number_as_data, steps_as_text, time_as_text
-from launcher.record.manifest import Attempt, FindingRecord, Manifest, OptionRecord, manifest_bytes
+from launcher.record.manifest import Attempt, FindingRecord, OptionRecord, manifest_bytes
 from launcher.record.notes import Note
 from launcher.run.account import RunAccount, log_of
 from launcher.run.artifacts import Artifact, ArtifactKind
@@ -41,7 +42,7 @@ def account_as_text(account: RunAccount, width: int = 120) -> Iterator[str]:
         told = _attempt(attempt, account, last=number == len(manifest.attempts))
         yield from labelled(f"attempt {number}", told, width)
     yield from _why(account, width)
-    yield from _trainer(manifest, width)
+    yield from record_as_text(account, width)
     yield from _options(manifest.options, width)
     yield from _files(account)
     yield from _artifacts(account)
@@ -80,6 +81,7 @@ def account_as_data(account: RunAccount) -> dict[str, Any]:
             for artifact in account.artifacts
         ],
         "gone": list(account.gone),
+        "environment": None if account.environment is None else asdict(account.environment),
         "noted": [asdict(note) for note in account.noted],
         "manifest": json.loads(manifest_bytes(account.manifest)),
     }
@@ -144,26 +146,6 @@ def _why(account: RunAccount, width: int) -> Iterator[str]:
         yield from labelled("cause", [failure.cause.meaning], width)
         steps = [f"{number}. {step}" for number, step in enumerate(failure.cause.steps, 1)]
         yield from labelled("what to do", steps, width, separator="\n")
-
-
-def _trainer(manifest: Manifest, width: int) -> Iterator[str]:
-    trainer = manifest.trainer
-    yield from labelled("trainer", [trainer.script and f"{trainer.script} of {short(Path(trainer.checkout))}"], width)
-    yield from labelled("code", _code(trainer.commit, trainer.branch, trainer.dirty, trainer.remote), width)
-    for repository in manifest.repositories:
-        if repository.path != trainer.checkout:
-            code = _code(repository.commit, repository.branch, repository.dirty, repository.remote)
-            yield from labelled(repository.name, [*code, repository.problem or ""], width)
-    yield from labelled("interpreter", [manifest.python and short(Path(manifest.python))], width)
-    variables = [f"{name}={value}" for name, value in (manifest.variables or {}).items() if name != "PATH"]
-    yield from labelled("variables", variables, width)
-
-
-def _code(commit: str | None, branch: str | None, dirty: bool | None, remote: str | None) -> Iterator[str]:
-    yield f"commit {commit[:12]}" if commit else ""
-    yield f"branch {branch}" if branch else ""
-    yield {None: "", True: "with uncommitted changes", False: "clean"}[dirty]
-    yield remote or ""
 
 
 def _options(options: Sequence[OptionRecord], width: int) -> Iterator[str]:

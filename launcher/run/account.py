@@ -12,6 +12,12 @@ import msgspec
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.nearest import nearest
 from launcher.base.times import seconds_of
+from launcher.record.environment import (
+    ENVIRONMENT,
+    EnvironmentFileError,
+    EnvironmentRecord,
+    read_environment_file,
+)
 from launcher.record.manifest import Attempt, Manifest, ManifestError
 from launcher.record.notes import Note, read_notes
 from launcher.run.afterwards import failure_of
@@ -30,7 +36,7 @@ class RunAccount:
 
     `seconds` is how long its attempts took together, `size` the bytes in its directory. `artifacts` are those that
     are there; `gone` are the paths of files and artifacts that are recorded and are not. `failure` is why it failed,
-    `noted` what somebody noted on it with `kl note`.
+    `noted` what somebody noted on it with `kl note`, `environment` None where it is not recorded.
     """
 
     run: FoundRun
@@ -42,11 +48,12 @@ class RunAccount:
     gone: tuple[str, ...]
     failure: Failure | None
     noted: tuple[Note, ...] = ()
+    environment: EnvironmentRecord | None = None
 
 
 def account_of(run: FoundRun, manifest: Manifest, outcome: Outcome) -> RunAccount:
     """All that is known of a run with this manifest. Raises ManifestError when what it holds is of another kind."""
-    manifest = _sound(manifest)
+    manifest = sound(manifest)
     if outcome is Outcome.RUNNING:
         manifest = _as_it_runs(run, manifest)
     recorded = (*(file.name for file in manifest.files), *(artifact.path for artifact in manifest.artifacts))
@@ -61,7 +68,15 @@ def account_of(run: FoundRun, manifest: Manifest, outcome: Outcome) -> RunAccoun
         gone=() if run.removed else tuple(name for name in recorded if not os.path.lexists(run.directory / name)),
         failure=failure_of(run, manifest) if outcome is Outcome.FAILED else None,
         noted=read_notes(run.directory),
+        environment=_environment(run.directory),
     )
+
+
+def _environment(directory: Path) -> EnvironmentRecord | None:
+    try:
+        return read_environment_file(directory / ENVIRONMENT)
+    except (OSError, EnvironmentFileError):
+        return None
 
 
 def file_of(run: FoundRun, name: str) -> Path:
@@ -88,19 +103,19 @@ def log_of(attempt: Attempt) -> str:
     return os.path.basename(attempt.log) or LOG  # noqa: PTH119 - of any text
 
 
-def _sound(manifest: Manifest) -> Manifest:
-    """The manifest, if every value in it is of its kind: anybody may have written it."""
+def sound(manifest: Manifest) -> Manifest:
+    """The manifest, if every value in it is of its kind: anybody may have written it. Raises ManifestError."""
     attempts = tuple(
         replace(each, lowest_loss=float(each.lowest_loss)) if isinstance(each.lowest_loss, str) else each
         for each in manifest.attempts
     )
     try:
-        sound = msgspec.convert(asdict(replace(manifest, attempts=attempts)), Manifest)
-    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        converted = msgspec.convert(asdict(replace(manifest, attempts=attempts)), Manifest)
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
         raise ManifestError(str(error)) from None
-    if any("\0" in name for name in (*sound.final, *(file.name for file in sound.files))):
+    if any("\0" in name for name in (*converted.final, *(file.name for file in converted.files))):
         raise ManifestError("a file's name has a NUL in it")
-    return sound
+    return converted
 
 
 def _as_it_runs(run: FoundRun, manifest: Manifest) -> Manifest:

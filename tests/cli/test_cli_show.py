@@ -16,18 +16,24 @@ from hypothesis import strategies as st
 
 from launcher.cli.render_lora import model_as_data, model_as_text
 from launcher.data.safetensors_header import Header, read_header
+from launcher.record.environment import EnvironmentRecord, PythonRecord, environment_bytes
 from launcher.record.hashes import file_hash
+from launcher.record.machine import GpuRecord
 from launcher.record.manifest import (
     ArtifactRecord,
     Attempt,
+    DatasetRecord,
     FileRecord,
     FindingRecord,
+    InputRecord,
     Manifest,
     OptionRecord,
     RepositoryRecord,
+    ReproducedRecord,
     TrainerRecord,
     write_manifest,
 )
+from launcher.record.packages import PackageRecord, TorchRecord
 
 NAME = "fox-v1s10"
 ATTEMPT = Attempt(
@@ -193,8 +199,56 @@ def test_json(bed: Bed) -> None:
     assert data == {
         "name": NAME, "directory": str(directory), "removed": False, "outcome": "succeeded", "seconds": 300.0,
         "step": 10, "total_steps": 10, "loss": "nan", "failure": None, "artifacts": [model],
-        "gone": ["gone.ckpt"], "noted": [],
+        "gone": ["gone.ckpt"], "noted": [], "environment": None,
     }  # fmt: skip
+
+
+def test_what_it_was_made_of(bed: Bed) -> None:
+    changed = RepositoryRecord(
+        "sd-scripts", "/home/lynx/sd-scripts", "a" * 40, "main", True, None, None, "t" * 40, "patches/sd-scripts.patch",
+        ("big.bin: 5 MB", ".env: its name is a secret's", "a: x", "b: y"),
+    )  # fmt: skip
+    package = RepositoryRecord("LyCORIS", "/lycoris", "b" * 40, "dev", True, None, None, None, "patches/LyCORIS.patch")
+    inputs = (
+        InputRecord("pretrained_model_name_or_path", "/m/base.safetensors", 7_000_000_000, 1.0, "c" * 64, "31e35c80"),
+        InputRecord("vae", "owner/vae", revision="d" * 40),
+        InputRecord("network_weights", "/m/gone.safetensors", problem="is not there"),
+    )
+    reproduced = ReproducedRecord("fox-v0s10", "/old/fox-v0s10", ATTEMPT.started, ("torch 2.7.1 is 2.8.0 here",))
+    data = DatasetRecord("e" * 64, "dataset.json", 8, 7, 12_000_000, None)
+    directory = _run(
+        bed, repositories=(changed, package), inputs=inputs, reproduces=reproduced, dataset=data,
+        artifacts=(ArtifactRecord(f"{NAME}.safetensors", "model", 1000),),
+    )  # fmt: skip
+    gpu = GpuRecord("NVIDIA H200", 150_000_000_000)
+    environment = EnvironmentRecord(
+        PythonRecord("/home/lynx/venv/bin/python", "3.10.12", "CPython"), (PackageRecord("torch", "2.7.1"),) * 2,
+        TorchRecord("2.7.1", "12.8"), (), (gpu, gpu), "570.1", "12.9", "den", "Linux 6.8", None, 16, 137_000_000_000,
+    )  # fmt: skip
+    (directory / "environment.json").write_bytes(environment_bytes(environment))
+    done = _show(bed, NAME)
+    assert done.code == 0
+    lines = done.out.splitlines()
+    for line in (
+        "  reproduces        fox-v0s10 of 2026-11-01 10:00 in /old/fox-v0s10",
+        "  not the same      torch 2.7.1 is 2.8.0 here",
+        "                    changes in patches/sd-scripts.patch",
+        "                    left out of them: big.bin: 5 MB, .env: its name is a secret's, a: x and 1 more",
+        "  LyCORIS           commit bbbbbbbbbbbb, branch dev, with uncommitted changes",
+        "                    changes in patches/LyCORIS.patch",
+        "  environment       /home/lynx/venv/bin/python, CPython 3.10.12, torch 2.7.1 for CUDA 12.8, 2 packages",
+        "  machine           den, Linux 6.8, 2 × NVIDIA H200 (150 GB), driver 570.1, 16 processors, 137 GB of memory",
+        "  dataset           8 pictures, 7 captions, 12 MB, sha256 eeeeeeeeeeee, each in dataset.json",
+        f"  inputs            {'/m/base.safetensors':<40}    7 GB  sha256 cccccccccccc  short 31e35c80  "
+        "(pretrained_model_name_or_path)",
+        f"                    {'owner/vae':<40}  revision dddddddddddd  (vae)",
+        f"                    {'/m/gone.safetensors':<40}  is not there  (network_weights)",
+    ):
+        assert line in lines, line
+    assert json.loads(_show(bed, NAME, "--json").out)["environment"]["torch"]["cuda"] == "12.8"
+    for damaged in ("{", '{"environment_version": 1, "packages": 5, "gpus": [7], "memory": "x", "torch": []}'):
+        (directory / "environment.json").write_text(damaged)
+        assert _show(bed, NAME).code == 0
 
 
 def test_the_path_of_a_file(bed: Bed) -> None:
