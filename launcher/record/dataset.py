@@ -103,7 +103,8 @@ def dataset_record(listing: DatasetListing) -> DatasetRecord:
     if listing.sha256 is None:
         more = f", and {len(listing.problems) - 1} more" if len(listing.problems) > 1 else ""
         problem = f"{listing.problems[0]}{more}" if listing.problems else "it has no files that kl knows of"
-    return DatasetRecord(listing.sha256, DATASET, kinds["picture"], kinds["caption"], size, problem)
+    file = DATASET if listing.folders else ""
+    return DatasetRecord(listing.sha256, file, kinds["picture"], kinds["caption"], size, problem)
 
 
 def dataset_bytes(listing: DatasetListing) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import psutil
 
 from launcher.base.times import now
 from launcher.record.manifest import MANIFEST, ArtifactRecord, Attempt, Manifest, write_manifest
+from launcher.run.artifacts import Artifact
 from launcher.run.outcome import Outcome, signal_of
 from launcher.run.process import Processes
 from launcher.run.screen import Screen
@@ -48,10 +50,7 @@ def begun(manifest: Manifest, processes: Processes) -> Manifest:
 
 def see(manifest: Manifest, watch: Watch, stop_reason: str | None = None) -> Manifest:
     """The manifest with what was seen of the running attempt, and why kl stops it by itself."""
-    artifacts = tuple(
-        ArtifactRecord(str(artifact.path.relative_to(watch.directory)), artifact.kind.value, artifact.size)
-        for artifact in watch.artifacts
-    )
+    artifacts = artifact_records(watch.directory, watch.artifacts, manifest.artifacts)
     *before, attempt = manifest.attempts
     progress = watch.progress
     if progress is not None:
@@ -60,6 +59,20 @@ def see(manifest: Manifest, watch: Watch, stop_reason: str | None = None) -> Man
     if stop_reason is not None:
         attempt = replace(attempt, stop_reason=stop_reason)
     return replace(manifest, attempts=(*before, attempt), artifacts=artifacts)
+
+
+def artifact_records(
+    directory: Path, artifacts: Iterable[Artifact], before: Iterable[ArtifactRecord]
+) -> tuple[ArtifactRecord, ...]:
+    """The records of artifacts; those of the same path and size keep the hashes that they had `before`."""
+    known = {(record.path, record.size): record for record in before if record.sha256 is not None}
+    found = []
+    for artifact in artifacts:
+        path = str(artifact.path.relative_to(directory))
+        new = ArtifactRecord(path, artifact.kind.value, artifact.size)
+        same = known.get((path, artifact.size), new)
+        found.append(replace(new, sha256=same.sha256, weights_sha256=same.weights_sha256))
+    return tuple(found)
 
 
 def end(

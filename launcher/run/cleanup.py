@@ -17,7 +17,10 @@ from enum import Enum
 from pathlib import Path
 
 from launcher.record.archive import REPOSITORIES
+from launcher.record.dataset import DATASET
+from launcher.record.environment import ENVIRONMENT
 from launcher.record.manifest import MANIFEST, Manifest
+from launcher.record.model_metadata import METADATA
 from launcher.record.notes import NOTES
 from launcher.run.artifacts import MODEL_SUFFIXES
 from launcher.run.directory import KL_LOG, LOG
@@ -25,7 +28,11 @@ from launcher.run.removed import is_log
 
 PARTIAL = f".{MANIFEST}.*.partial"
 _OF_TENSORBOARD = ("events.out.tfevents*", "hparams.yml")
-_OF_KL = (MANIFEST, LOG, KL_LOG, REPOSITORIES, PARTIAL)
+# What the recorder writes beside the training: a kl that is killed then may not have written its hash down yet.
+_OF_RECORDER = (ENVIRONMENT, DATASET, METADATA)
+_OF_KL = (
+    MANIFEST, LOG, KL_LOG, REPOSITORIES, PARTIAL, *_OF_RECORDER, *(f".{name}.*.partial" for name in _OF_RECORDER),
+)  # fmt: skip
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _MODEL_FOLDER = frozenset({"model_index.json", "unet"})  # what Diffusers' folders hold
 _BARE_REPOSITORY = frozenset({"HEAD", "objects", "refs"})

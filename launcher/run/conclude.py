@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from launcher.run.attempt import end, write
 from launcher.run.clean import tidy
 from launcher.run.failure import Failure, explain, free_bytes, read_end, recorded_options, trainer_exit_code
 from launcher.run.outcome import Facts, Outcome, derive, kl_exit_code
+from launcher.run.recorder import NOT_WAITED
 from launcher.run.result import RunResult
 from launcher.run.screen import SafeScreen
 from launcher.run.watch import Watch
@@ -29,7 +31,13 @@ class Ended:
     stop_reason: str | None = None
 
 
-def conclude(plan: Plan, manifest: Manifest, watch: Watch, ended: Ended, screen: SafeScreen) -> RunResult:
+# The manifest with what of the record was still to come; it is waited for as many seconds, None for all of it.
+Complete = Callable[[Manifest, float | None], Manifest]
+
+
+def conclude(
+    plan: Plan, manifest: Manifest, watch: Watch, ended: Ended, screen: SafeScreen, complete: Complete
+) -> RunResult:
     """Write down how the run ended, tidy it away when it left nothing of worth, and return what it came to."""
     log_end = read_end(plan.directory / manifest.attempts[-1].log)
     code = trainer_exit_code(ended.exit_code, log_end)
@@ -38,6 +46,7 @@ def conclude(plan: Plan, manifest: Manifest, watch: Watch, ended: Ended, screen:
     outcome = derive(facts)
     manifest = end(manifest, outcome, code, ended.stop_signal)
     write(manifest, plan.directory, screen, last=True)
+    manifest = _completed(plan, manifest, outcome, complete, screen)
     attempt = manifest.attempts[-1]
     result = RunResult(
         name=plan.name,
@@ -55,6 +64,15 @@ def conclude(plan: Plan, manifest: Manifest, watch: Watch, ended: Ended, screen:
     if outcome is Outcome.SUCCEEDED or result.artifacts or plan.keep_failed:
         return result
     return _tidied(result, plan.directory, manifest)
+
+
+def _completed(plan: Plan, manifest: Manifest, outcome: Outcome, complete: Complete, screen: SafeScreen) -> Manifest:
+    """The record of a run that is of worth is waited for, unless its training is to go on."""
+    crashed = outcome is Outcome.FAILED and bool(manifest.artifacts) and not plan.auto_resume
+    completed = complete(manifest, None if outcome is Outcome.SUCCEEDED or crashed else NOT_WAITED)
+    if completed != manifest:
+        write(completed, plan.directory, screen)
+    return completed
 
 
 def _failure(code: int, log_end: str, ended: Ended, manifest: Manifest, directory: Path) -> Failure:

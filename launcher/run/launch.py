@@ -18,6 +18,7 @@ from launcher.run.directory import LOG, Taken, give_back, held, take, unavailabl
 from launcher.run.kl_log import KlLog
 from launcher.run.outcome import Outcome
 from launcher.run.process import Processes, reap, start
+from launcher.run.recorder import Recorder
 from launcher.run.result import RunResult
 from launcher.run.roots import remember_root
 from launcher.run.screen import SafeScreen, Screen
@@ -120,10 +121,12 @@ def _followed(plan: Plan, running: Running, asked: Asked, screen: SafeScreen) ->
         watch.know()
     pid = manifest.attempts[-1].pid
     screen.announce(f"{plan.name}: the trainer has started (process {pid}), its log is {plan.directory / log}")
+    recorder = Recorder(plan.directory, manifest)
+    recorder.start()
     silent = False
 
     def look() -> None:
-        nonlocal silent
+        nonlocal silent, manifest
         if asked.hangup and not silent:
             silent = True
             screen.note("the terminal was closed: kl goes on without it")
@@ -134,13 +137,21 @@ def _followed(plan: Plan, running: Running, asked: Asked, screen: SafeScreen) ->
             news = True
             screen.announce("stopping the training, as run.stop_on_nan says")
         if news:
+            manifest = see(manifest, watch, asked.stop_reason)
+        recorder.saw(watch.artifacts)
+        manifest, recorded = recorder.merge(manifest)
+        if news or recorded:
             write(see(manifest, watch, asked.stop_reason), plan.directory, screen)
 
     stay(processes, asked, look, screen)
     watch.look_last()
     # Stopped by kl itself, it failed, also when somebody was impatient then.
     ended = Ended(reap(processes), asked.stop_signal if asked.stop_reason is None else None, asked.stop_reason)
-    return conclude(plan, see(manifest, watch, asked.stop_reason), watch, ended, screen)
+
+    def complete(manifest: Manifest, patience: float | None) -> Manifest:
+        return recorder.finish(manifest, watch.artifacts, asked, screen, patience)
+
+    return conclude(plan, see(manifest, watch, asked.stop_reason), watch, ended, screen, complete)
 
 
 def _archived(plan: Plan, taken: Taken) -> Manifest:

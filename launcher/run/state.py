@@ -13,9 +13,10 @@ import psutil
 
 from launcher.base.times import as_written, moment
 from launcher.data.safetensors_header import Header, Why, read_header
-from launcher.record.manifest import ArtifactRecord, Attempt, Manifest, ManifestError, read_manifest
+from launcher.record.hashes import HashError, files_below
+from launcher.record.manifest import MANIFEST, Attempt, Manifest, ManifestError, read_manifest
 from launcher.run.artifacts import final_model_there, find_artifacts
-from launcher.run.attempt import end, write_end
+from launcher.run.attempt import artifact_records, end, write_end
 from launcher.run.directory import LOG, held
 from launcher.run.failure import explain, read_end
 from launcher.run.outcome import Facts, Outcome, derive
@@ -76,10 +77,9 @@ def ended_unseen(directory: Path, manifest: Manifest, outcome: Outcome, stop_sig
     if progress is not None:
         loss = last.last_loss if progress.loss is None else progress.loss
         last = replace(last, last_step=progress.step, total_steps=progress.total, last_loss=loss)
-    artifacts = tuple(
-        ArtifactRecord(str(artifact.path.relative_to(directory)), artifact.kind.value, artifact.size)
-        for artifact in find_artifacts(directory, manifest.final)
-    )
+    # A hash is that of what stood there when the manifest was written.
+    hashed = [each for each in manifest.artifacts if _is_older(directory / each.path, directory / MANIFEST)]
+    artifacts = artifact_records(directory, find_artifacts(directory, manifest.final), hashed)
     manifest = replace(manifest, attempts=(*before, last), artifacts=artifacts)
     return end(manifest, outcome, None, stop_signal, as_written(_changed(log)))
 
@@ -163,6 +163,18 @@ def _is_whole(path: Path, started: str) -> bool:
     if isinstance(header, Header):
         return header.missing == 0
     return header.why is Why.TOO_LARGE
+
+
+def _is_older(path: Path, manifest: Path) -> bool:
+    """Whether a file, or all in a folder, was last written before the manifest was."""
+    written = _changed(manifest)
+    newest = _changed(path)
+    if path.is_dir():
+        try:
+            newest = max((each.status.st_mtime for each in files_below(path)), default=newest)
+        except HashError:
+            return False
+    return written is not None and newest is not None and newest <= written
 
 
 def _changed(path: Path) -> float | None:
