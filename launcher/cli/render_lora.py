@@ -52,6 +52,7 @@ _GROUPS = {
     ),
     "hashes": ("sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256"),
 }  # fmt: skip
+_IN_SHORT = ("trained", "network", "hashes")
 _TOLD_APART = ("datasets", "dataset_dirs", "reg_dataset_dirs", "tag_frequency", "bucket_info")
 _TIMES = ("training_started_at", "training_finished_at")
 _NOTHING = ("", "None", "False")
@@ -86,6 +87,13 @@ def model_as_text(
             yield from labelled("most tags", _tags(values), width)
     others = [key for key in values if key not in grouped and key not in _TOLD_APART and _says(values, key)]
     yield from labelled("also", [_value(key, values[key]) for key in sorted(others)], width)
+
+
+def metadata_in_short(metadata: Mapping[str, str], width: int) -> Iterator[str]:
+    """What a model says of its training, the most wanted of it."""
+    values = {key.removeprefix("ss_"): value for key, value in metadata.items()}
+    for label in _IN_SHORT:
+        yield from labelled(label, [_value(key, values[key]) for key in _GROUPS[label] if _says(values, key)], width)
 
 
 def model_as_data(path: Path, header: Header, sha256: str | None, maker: Maker | None) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from launcher.base.origin import Source
 from launcher.base.times import moment, seconds_of
 from launcher.cli.labelled import LABEL, labelled
 from launcher.cli.render import duration, short
+from launcher.cli.render_lora import metadata_in_short
 from launcher.cli.render_record import record_as_text
 from launcher.cli.render_runs import bytes_as_text, loss_as_text, number_as_data, steps_as_text, time_as_text
 from launcher.record.manifest import Attempt, FindingRecord, OptionRecord, manifest_bytes
+from launcher.record.model_metadata import METADATA
 from launcher.record.notes import Note
 from launcher.run.account import RunAccount, log_of
 from launcher.run.artifacts import Artifact, ArtifactKind
@@ -46,6 +48,7 @@ def account_as_text(account: RunAccount, width: int = 120) -> Iterator[str]:
     yield from _options(manifest.options, width)
     yield from _files(account)
     yield from _artifacts(account)
+    yield from _model_moved_away(account, width)
     yield from _findings("findings", manifest.findings, width)
     yield from _findings("let through", manifest.allowed, width)
     for problem in manifest.not_recorded:
@@ -194,6 +197,16 @@ def _artifacts(account: RunAccount) -> Iterator[str]:
     gone = [each for each in account.manifest.artifacts if each.path in account.gone]
     if gone:
         yield f"  {'gone':<{LABEL}}{len(gone)} of {len(account.manifest.artifacts)} artifacts that were recorded"
+
+
+def _model_moved_away(account: RunAccount, width: int) -> Iterator[str]:
+    """What the final model said of its training, when it is not there any more."""
+    said = account.said_by_model
+    if said is not None:
+        yield from labelled(
+            "model", [f"{said.model} is gone; what it said of its training stands in {METADATA}"], width
+        )
+        yield from metadata_in_short(said.metadata, width)
 
 
 def _named(artifact: Artifact, account: RunAccount) -> str:

@@ -19,9 +19,10 @@ from launcher.record.environment import (
     read_environment_file,
 )
 from launcher.record.manifest import Attempt, Manifest, ManifestError
+from launcher.record.model_metadata import ModelMetadata, read_metadata_file
 from launcher.record.notes import Note, read_notes
 from launcher.run.afterwards import failure_of
-from launcher.run.artifacts import Artifact, find_artifacts
+from launcher.run.artifacts import Artifact, ArtifactKind, find_artifacts
 from launcher.run.directory import LOG
 from launcher.run.failure import Failure
 from launcher.run.find import FoundRun
@@ -36,7 +37,8 @@ class RunAccount:
 
     `seconds` is how long its attempts took together, `size` the bytes in its directory. `artifacts` are those that
     are there; `gone` are the paths of files and artifacts that are recorded and are not. `failure` is why it failed,
-    `noted` what somebody noted on it with `kl note`, `environment` None where it is not recorded.
+    `noted` what somebody noted on it with `kl note`, `environment` None where it is not recorded,
+    `said_by_model` the metadata of a final model that is not there any more.
     """
 
     run: FoundRun
@@ -49,6 +51,7 @@ class RunAccount:
     failure: Failure | None
     noted: tuple[Note, ...] = ()
     environment: EnvironmentRecord | None = None
+    said_by_model: ModelMetadata | None = None
 
 
 def account_of(run: FoundRun, manifest: Manifest, outcome: Outcome) -> RunAccount:
@@ -58,17 +61,20 @@ def account_of(run: FoundRun, manifest: Manifest, outcome: Outcome) -> RunAccoun
         manifest = _as_it_runs(run, manifest)
     recorded = (*(file.name for file in manifest.files), *(artifact.path for artifact in manifest.artifacts))
     spans = ((attempt.started, attempt.ended) for attempt in manifest.attempts)
+    artifacts = () if run.removed else find_artifacts(run.directory, manifest.final)
+    has_model = any(artifact.kind is ArtifactKind.MODEL for artifact in artifacts)
     return RunAccount(
         run=run,
         manifest=manifest,
         outcome=outcome,
         seconds=seconds_of(spans, running=outcome is Outcome.RUNNING),
         size=bytes_of(run.directory),
-        artifacts=() if run.removed else find_artifacts(run.directory, manifest.final),
+        artifacts=artifacts,
         gone=() if run.removed else tuple(name for name in recorded if not os.path.lexists(run.directory / name)),
         failure=failure_of(run, manifest) if outcome is Outcome.FAILED else None,
         noted=read_notes(run.directory),
         environment=_environment(run.directory),
+        said_by_model=None if has_model else read_metadata_file(run.directory),
     )
 
 

@@ -33,6 +33,7 @@ from launcher.record.manifest import (
     TrainerRecord,
     write_manifest,
 )
+from launcher.record.model_metadata import ModelMetadata, metadata_bytes
 from launcher.record.packages import PackageRecord, TorchRecord
 
 NAME = "fox-v1s10"
@@ -249,6 +250,21 @@ def test_what_it_was_made_of(bed: Bed) -> None:
     for damaged in ("{", '{"environment_version": 1, "packages": 5, "gpus": [7], "memory": "x", "torch": []}'):
         (directory / "environment.json").write_text(damaged)
         assert _show(bed, NAME).code == 0
+
+
+def test_what_its_model_said_when_it_was_moved_away(bed: Bed) -> None:
+    directory = _run(bed)
+    said = ModelMetadata(f"{NAME}.safetensors", {"ss_output_name": NAME, "ss_network_dim": "4", "ss_seed": "None"})
+    (directory / "metadata.json").write_bytes(metadata_bytes(said))
+    assert "metadata.json" not in _show(bed, NAME).out
+    (directory / f"{NAME}.safetensors").unlink()
+    lines = _show(bed, NAME).out.splitlines()
+    at = lines.index(
+        f"  model             {NAME}.safetensors is gone; what it said of its training stands in metadata.json"
+    )
+    assert lines[at + 1 : at + 3] == [f"  trained           output_name={NAME}", "  network           network_dim=4"]
+    (directory / "metadata.json").write_text("{")
+    assert "metadata.json" not in _show(bed, NAME).out
 
 
 def test_the_path_of_a_file(bed: Bed) -> None:
