@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from launcher.record.manifest import (
     write_manifest,
 )
 from launcher.record.repositories import PATCHES, RecordedCode, one_line, record_code, repository_line
+from launcher.record.reproduce_script import REPRODUCE_SCRIPT, reproduce_script
+from launcher.record.variables import recorded_variables
 
 REPOSITORIES = "repos.git"
 
@@ -32,7 +34,7 @@ REPOSITORIES = "repos.git"
 def archive_names(plan: Plan) -> tuple[str, ...]:
     """The names of everything that `write_archive` writes, or has written."""
     patches = (f"{PATCHES}/{path.name}" for path in (plan.directory / PATCHES).glob("*.patch"))
-    return (*(file.name for file in plan.files), *patches, REPOSITORIES, MANIFEST)
+    return (*(file.name for file in plan.files), *patches, REPOSITORIES, REPRODUCE_SCRIPT, MANIFEST)
 
 
 def write_archive(plan: Plan) -> Manifest:
@@ -41,25 +43,22 @@ def write_archive(plan: Plan) -> Manifest:
     Raises OSError when something cannot be written.
     """
     code = code_of(plan)
-    known_form = _known_form(plan, code.repositories)
+    script = reproduce_script(plan, code.repositories, recorded_variables(os.environ)[0])
+    own = {**code.patches, REPRODUCE_SCRIPT: script}
+    known_form = _known_form(plan, code.repositories, own)
     _write_new(plan.directory, REPOSITORIES, known_form)
-    for name, patch in code.patches.items():
-        _write_new(plan.directory, name, patch)
+    for name, content in own.items():
+        _write_new(plan.directory, name, content)
     for file in plan.files:
         _write_new(plan.directory, file.name, file.content)
     files = (
         *(_file(file.name, file.content, file.source) for file in plan.files),
-        *(_file(name, patch) for name, patch in code.patches.items()),
+        *(_file(name, content) for name, content in own.items()),
         _file(REPOSITORIES, known_form),
     )
-    manifest = _first_manifest(plan, code.repositories, files)
+    manifest = first_manifest(plan, code.repositories, files)
     write_manifest(manifest, plan.directory)
     return manifest
-
-
-def option_records(plan: Plan) -> tuple[OptionRecord, ...]:
-    """The options of a plan as a manifest records them."""
-    return (*_options(plan.accelerate, "accelerate"), *_options(plan.arguments, "trainer"))
 
 
 def options_of(plan: Plan) -> tuple[OptionRecord, ...]:
@@ -79,9 +78,13 @@ def code_of(plan: Plan) -> RecordedCode:
     return code if installed is None else replace(code, repositories=(*code.repositories, installed))
 
 
-def _known_form(plan: Plan, repositories: Iterable[RepositoryRecord]) -> bytes:
-    """repos.git, in the form that older tools read: a line for each repository and each configuration file."""
+def _known_form(plan: Plan, repositories: Iterable[RepositoryRecord], own: Mapping[str, bytes]) -> bytes:
+    """repos.git, in the form that older tools read: a line for each repository and each configuration file.
+
+    So it has for the files that are kl's `own`: a launch that is killed now leaves files that are known as its.
+    """
     lines = [repository_line(record) for record in repositories]
+    lines += [f"{one_line(str(plan.directory / name))}: {sha1_of(content)}" for name, content in own.items()]
     for file in plan.files:
         lines.append(f"{one_line(str(file.source or plan.directory / file.name))}: {sha1_of(file.content)}")
     return os.fsencode("".join(line + "\n" for line in lines))
@@ -94,7 +97,7 @@ def _write_new(directory: Path, name: str, content: bytes) -> None:
         file.write(content)
 
 
-def _first_manifest(plan: Plan, repositories: tuple[RepositoryRecord, ...], files: tuple[FileRecord, ...]) -> Manifest:
+def first_manifest(plan: Plan, repositories: tuple[RepositoryRecord, ...], files: tuple[FileRecord, ...]) -> Manifest:
     checkout = repositories[0]
     options = options_of(plan)
     variables = {**plan.environment.variables, **plan.variables}
@@ -112,8 +115,8 @@ def _first_manifest(plan: Plan, repositories: tuple[RepositoryRecord, ...], file
         ),
         python=str(plan.environment.python),
         argv=plan.argv,
-        variables={**plan.environment.variables, **plan.variables},
-        options=option_records(plan),
+        variables=variables,
+        options=options,
         final=plan.outputs.final,
         steps=plan.steps,
         no_clean=plan.keep_failed,

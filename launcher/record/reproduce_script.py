@@ -188,11 +188,13 @@ def _code(record: RepositoryRecord, checkout: RepositoryRecord) -> Iterator[str]
     if not record.path.startswith("/"):
         yield f"say {quoted(f'{record.name} was installed from {record.path} at {record.commit}: PYTHON must have it')}"
         return
+    if record.problem:
+        yield f"say {quoted(f'{record.name} may not be as it was: {record.problem}')}"
     sources = [quoted(source) for source in (record.path, record.remote) if source]
     own = '"$SD_SCRIPTS"'
     if record.name == CHECKOUT:
         sources[:1] = [own]
-    elif record.inside == CHECKOUT:
+    elif record.name.startswith(f"{CHECKOUT}/"):  # a submodule
         sources.insert(0, f"{own}/{quoted(os.path.relpath(record.path, checkout.path))}")
     words = [record.commit, record.tree or "", record.patch or ""]
     yield f'code "$CODE"/{quoted(record.name)} {" ".join(map(quoted, words))} {" ".join(sources)}'

@@ -15,11 +15,14 @@ from pathlib import Path
 from launcher.plan.accelerate import NEUTRAL_FILE
 from launcher.record.archive import REPOSITORIES
 from launcher.record.manifest import MANIFEST, Manifest
+from launcher.record.repositories import PATCHES
+from launcher.record.reproduce_script import REPRODUCE_SCRIPT
 from launcher.run.cleanup import PARTIAL, Keeps, Rules, read_small, sha_of
 
 _COPIES = (
     "spec.toml", "spec.yaml", "spec.yml", "template-*.toml", "template-*.yaml", "template-*.yml", "config.toml",
     "config.json", "sample-prompts.txt", "sample-prompts.toml", "sample-prompts.json", NEUTRAL_FILE,
+    REPRODUCE_SCRIPT,
 )  # fmt: skip
 _MOST = 1 << 20  # bytes; repos.git has a line for each of a few files
 _REPOSITORY = re.compile(rb"[^\n]+: \([^\n]*\) [^\n]*")
@@ -40,20 +43,21 @@ def could_be_half_made(directory: Path) -> bool:
 
 
 def half_made_rules() -> Rules:
-    """What of such a directory may go: no folder, and of the files those that kl has surely written."""
-    return Rules(_why_it_stays, lambda path: False)
+    """What of such a directory may go: the folder of patches, and of the files those that kl has surely written."""
+    return Rules(_why_it_stays, lambda path: path == (PATCHES,))
 
 
 def _why_it_stays(folder: int, path: tuple[str, ...], status: os.stat_result) -> Keeps | None:
     name = path[-1]
-    if len(path) > 1:
+    is_patch = path == (PATCHES, name) and fnmatch.fnmatchcase(name, "*.patch")
+    if len(path) > 1 and not is_patch:
         return Keeps.FOREIGN
     if name == MANIFEST or fnmatch.fnmatchcase(name, PARTIAL):
         return None
-    vouched = _vouched_for(read_small(folder, REPOSITORIES, _MOST))
+    vouched = _vouched_for(read_small(folder, f"../{REPOSITORIES}" if is_patch else REPOSITORIES, _MOST))
     if name == REPOSITORIES:
         return None if vouched is not None else Keeps.FOREIGN
-    if not any(fnmatch.fnmatchcase(name, pattern) for pattern in _COPIES) or vouched is None:
+    if vouched is None or not (is_patch or any(fnmatch.fnmatchcase(name, pattern) for pattern in _COPIES)):
         return Keeps.FOREIGN
     if status.st_size == 0 and vouched:  # opened, and nothing written yet
         return None
