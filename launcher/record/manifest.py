@@ -62,7 +62,8 @@ class RepositoryRecord:
 
     `dirty` is about tracked files. `patch` is the name, in the run directory, of what makes the work tree out of the
     commit: uncommitted changes and untracked files, but for `left_out` ("PATH: why"). `tree` is git's own hash of
-    the files that then stand there. `inside` is the repository that has this one as a submodule.
+    the files that then stand there, and of the `absent` ones, which a sparse checkout does not lay out. `inside` is
+    the repository that has this one as a submodule.
     """
 
     name: str = ""
@@ -76,6 +77,7 @@ class RepositoryRecord:
     patch: str | None = None
     left_out: tuple[str, ...] = ()
     inside: str | None = None
+    absent: int = 0
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from launcher.plan.secrets import names_a_secret
-from launcher.record.git import GitError, without_credentials
+from launcher.record.git import GitError, git, without_credentials
 from launcher.record.manifest import RepositoryRecord
 from launcher.record.standing import Standing, root_of, standing_of
 from launcher.record.untracked import Rules
@@ -65,6 +65,27 @@ def record_code(named: Sequence[tuple[str, Path]]) -> RecordedCode:
             record = replace(record, patch=file)  # noqa: PLW2901
         records.append(record)
     return RecordedCode(tuple(records), patches)
+
+
+def commits_between(checkout: Path, a: str, b: str) -> tuple[int, int] | None:
+    """How many commits `a` has that `b` has not, and the reverse; None when the checkout does not have both."""
+    try:
+        counts = git(checkout, "rev-list", "--left-right", "--count", "--end-of-options", f"{a}...{b}").split()
+        return int(counts[0]), int(counts[1])
+    except (GitError, OSError, ValueError, IndexError):
+        return None
+
+
+def commit_there(record: RepositoryRecord) -> bool | None:
+    """Whether the repository still has the recorded commit; None when that cannot be asked."""
+    if record.commit is None or root_of(Path(record.path)) is None:
+        return None
+    try:
+        git(Path(record.path), "rev-parse", "--git-dir")
+        found = git(Path(record.path), "cat-file", "--batch-check", stdin=f"{record.commit}^{{commit}}\n".encode())
+    except (GitError, OSError):
+        return None
+    return found.rstrip().rpartition(b" ")[0].endswith(b" commit")
 
 
 def repository_line(record: RepositoryRecord) -> str:
@@ -133,7 +154,9 @@ def _submodules(standing: Standing) -> Iterator[tuple[str, Path]]:
 
 
 def _facts(name: str, standing: Standing) -> RepositoryRecord:
-    return RepositoryRecord(name, str(standing.root), standing.commit, standing.branch, remote=standing.remote)
+    return RepositoryRecord(
+        name, str(standing.root), standing.commit, standing.branch, remote=standing.remote, absent=standing.absent
+    )
 
 
 def _dirty(standing: Standing) -> bool:

@@ -28,7 +28,8 @@ class Change:
 class Standing:
     """A repository at one moment. `untracked` are files, and with a slash at the end folders that have some.
 
-    `hidden` are tracked files with a flag by which git does not look at them (assume-unchanged, skip-worktree).
+    `hidden` are tracked files with a flag by which git does not look at them (assume-unchanged, skip-worktree), and
+    `absent` how many of the second kind are not there: a sparse checkout has such.
     `filters` are the programs through which git would send files, by their names in the configuration; none is run.
     """
 
@@ -41,6 +42,7 @@ class Standing:
     changes: tuple[Change, ...]
     untracked: tuple[bytes, ...]
     hidden: tuple[Change, ...]
+    absent: int
     submodules: tuple[bytes, ...]
     keeps_modes: bool  # False: core.fileMode says that this file system knows no programs
 
@@ -60,12 +62,18 @@ def standing_of(folder: Path, *, untracked: bool) -> Standing | None:
     if root is None or not _belongs(root, folder):
         return None
     objects = root / os.fsdecode(ask(root, "rev-parse", "--git-path", "objects").removesuffix(b"\n"))
-    settings = _settings(ask(root, "config", "--list", "-z"))
-    filters = tuple(dict.fromkeys(key[7:].rpartition(".")[0] for key in settings if key.startswith("filter.")))
-    standing = _status(root, objects, filters, untracked=untracked)
-    hidden, submodules = _index(root)
+    settings = _settings(root)
+    standing = _status(root, objects, _filters(settings), untracked=untracked)
+    hidden, absent, submodules = _index(root)
     modes = settings.get("core.filemode", "true").lower() not in ("false", "no", "off", "0")
-    return replace(standing, remote=_remote(settings), hidden=hidden, submodules=submodules, keeps_modes=modes)
+    return replace(
+        standing,
+        remote=_remote(settings),
+        hidden=hidden,
+        absent=absent,
+        submodules=submodules,
+        keeps_modes=modes,
+    )
 
 
 def ask(root: Path, *words: str, stdin: bytes | None = None, also_fine: Sequence[int] = ()) -> bytes:
@@ -81,6 +89,15 @@ def no_further(root: Path) -> Mapping[str, str]:
 def place_of(root: Path, path: bytes) -> bytes:
     """Where a file is that git names with its own path, which need not be text."""
     return os.path.join(os.fsencode(root), path)  # noqa: PTH118 - bytes
+
+
+def filters_of(root: Path) -> tuple[str, ...]:
+    """The names of the filters that are configured for a repository. Raises GitError."""
+    return _filters(_settings(root))
+
+
+def _filters(settings: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(key[7:].rpartition(".")[0] for key in settings if key.startswith("filter.")))
 
 
 def without_filters(names: Sequence[str]) -> list[str]:
@@ -102,8 +119,9 @@ def _belongs(root: Path, folder: Path) -> bool:
     return bool(ask(root, "ls-files", "-z", "--", inside))
 
 
-def _settings(listed: bytes) -> dict[str, str]:
-    """Of `git config --list -z`. Sections and the last words of keys are lowercase there already."""
+def _settings(root: Path) -> dict[str, str]:
+    """The configuration. Sections and the last words of keys are lowercase."""
+    listed = ask(root, "config", "--list", "-z")
     pairs = (os.fsdecode(entry).partition("\n") for entry in listed.split(b"\0") if entry)
     return {key: value if separator else "true" for key, separator, value in pairs}
 
@@ -147,6 +165,7 @@ def _status(root: Path, objects: Path, filters: Sequence[str], *, untracked: boo
         tuple(changes),
         tuple(others),
         (),
+        0,
         (),
         keeps_modes=True,
     )
@@ -156,15 +175,18 @@ def _hash(text: bytes) -> str | None:
     return text.decode() if text.strip(b"0") else None
 
 
-def _index(root: Path) -> tuple[tuple[Change, ...], tuple[bytes, ...]]:
-    """Tracked files that git does not look at, as the index has them, and submodules."""
+def _index(root: Path) -> tuple[tuple[Change, ...], int, tuple[bytes, ...]]:
+    """Tracked files that git does not look at, as the index has them; how many more are absent; and submodules."""
     hidden, submodules = [], []
+    absent = 0
     for tag, mode, of_index, path in _entries(ask(root, "ls-files", "-z", "-v", "-s")):
         if mode == SUBMODULE:
             submodules.append(path)
+        elif tag in "Ss" and not os.path.lexists(place_of(root, path)):
+            absent += 1
         elif tag == "S" or tag.islower():
             hidden.append(Change(path, mode, of_index))
-    return tuple(hidden), tuple(dict.fromkeys(submodules))
+    return tuple(hidden), absent, tuple(dict.fromkeys(submodules))
 
 
 def _entries(listed: bytes) -> Iterator[tuple[str, str, str, bytes]]:

@@ -31,7 +31,7 @@ class Rules:
     looked_at: float = 5000
     tracked_file: float = 16 * _MIB
     tracked_all: float = 64 * _MIB
-    names: bool = True  # files whose names say that they hold secrets stay out
+    careful: bool = True  # files whose names say that they hold secrets, or that go through filters, stay out
     secrets: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -160,7 +160,7 @@ def _within(root: Path, paths: Iterable[bytes], rules: Rules) -> tuple[list[byte
 
 
 def _why_not(path: bytes, size: int, total: int, count: int, rules: Rules) -> str | None:
-    if rules.names and may_hold_secrets(path):
+    if rules.careful and may_hold_secrets(path):
         return "its name says that it holds a secret"
     if size > rules.file:
         return f"larger than {size_of(rules.file)}"

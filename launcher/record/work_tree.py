@@ -52,7 +52,7 @@ def uncommitted(standing: Standing, rules: Rules) -> Uncommitted:
         paths, left_out = find_untracked(standing.root, standing.untracked, rules)
         new = [Change(path, _mode_on_disk(standing, path), None) for path in paths]
         tracked = _tracked(standing)
-        left_out += _filtered(standing, [*tracked, *new])
+        left_out += _filtered(standing, [*tracked, *new]) if rules.careful else []
         left_out += _held_before(standing, tracked, rules)
         known = {each.path for each in left_out}
         entries, without = store.read([each for each in (*tracked, *new) if each.path not in known], rules)
@@ -133,15 +133,14 @@ class _Store:
 
 
 def _tracked(standing: Standing) -> list[Change]:
-    """The changes that git sees, and the files that it was told not to look at, where they are there."""
+    """The changes that git sees, and the files that it was told not to look at."""
     seen = {change.path for change in standing.changes}
     hidden = [
         replace(change, mode=_mode_on_disk(standing, change.path))
         for change in standing.hidden
         if change.path not in seen
     ]
-    # A file that is not there and hidden is most likely outside a sparse checkout.
-    return [*standing.changes, *(change for change in hidden if change.mode != GONE)]
+    return [*standing.changes, *hidden]
 
 
 def _mode_on_disk(standing: Standing, path: bytes) -> str:
@@ -202,7 +201,7 @@ def _held_before(standing: Standing, changes: Sequence[Change], rules: Rules) ->
     left_out = [
         LeftOut(change.path, "its name says that it holds a secret")
         for change in changes
-        if rules.names and change.committed is None and change.mode != GONE and may_hold_secrets(change.path)
+        if rules.careful and change.committed is None and change.mode != GONE and may_hold_secrets(change.path)
     ]
     committed = [change for change in changes if change.committed and change.mode != SUBMODULE]
     if not rules.secrets or not committed:
