@@ -33,6 +33,20 @@ def known_run(name: str) -> tuple[FoundRun, Manifest, Outcome]:
         raise KlError(message, code=ExitCode.OUTPUT_UNAVAILABLE) from None
 
 
+def sound_run(name: str) -> tuple[FoundRun, Manifest, Outcome]:
+    """The same of a run in whose manifest every value is of its kind. Raises KlError when one is not, too."""
+    from launcher.base.errors import ExitCode, KlError
+    from launcher.record.manifest import ManifestError
+    from launcher.run.account import sound
+
+    try:
+        run, manifest, outcome = known_run(name)
+        return run, sound(manifest), outcome
+    except (ManifestError, TypeError, ValueError, AttributeError) as error:  # anything may stand in a foreign run.json
+        message = f"The manifest of {name} is damaged: {error}."
+        raise KlError(message, code=ExitCode.OUTPUT_UNAVAILABLE) from None
+
+
 def say_ending(run: FoundRun, manifest: Manifest, *, with_failure: bool = True) -> int:
     """Say how a run ended that had this manifest before; return the exit code of a launch that ends so."""
     from launcher.base.errors import ExitCode, KlError

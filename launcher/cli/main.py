@@ -19,6 +19,7 @@ from launcher.cli.check import check_command
 from launcher.cli.clean import clean_command
 from launcher.cli.dataset import dataset_command
 from launcher.cli.demo import demo_command
+from launcher.cli.diff import diff_command
 from launcher.cli.findings import findings_command
 from launcher.cli.launch import launch_command
 from launcher.cli.logs import logs_command
@@ -29,6 +30,7 @@ from launcher.cli.plan import plan_command
 from launcher.cli.resume import resume_command
 from launcher.cli.show import show_command
 from launcher.cli.stop import stop_command
+from launcher.cli.verify import verify_command
 
 app = typer.Typer(
     name="kl",
@@ -49,6 +51,8 @@ app.command("logs")(logs_command)
 app.command("attach")(attach_command)
 app.command("stop")(stop_command)
 app.command("resume")(resume_command)
+app.command("diff")(diff_command)
+app.command("verify")(verify_command)
 app.command("clean")(clean_command)
 app.command("options")(options_command)
 app.command("findings")(findings_command)

@@ -59,7 +59,7 @@ def test_another_commit_and_changes_without_one(tmp_path: Path, checkout: Path) 
     git(checkout, "commit", "-qam", "two")
     (said,) = changes_since(tmp_path, manifest)
     assert before.commit is not None
-    assert said.endswith(f"now, at {before.commit[:12]} then")
+    assert said.endswith(f"now, at {before.commit[:12]} then (1 commit later)")
 
 
 def test_a_repository_that_cannot_be_asked_says_nothing(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_sources_and_copies_are_told_apart(tmp_path: Path) -> None:
     manifest = run_with(directory, source)
     source.write_text("[general]\nshuffle_caption = true\n")
     assert list(changes_since(directory, manifest)) == [
-        f"{source} was changed; the run goes on with its copy config.toml"
+        f"{source} was changed; the run has its copy config.toml"
     ]
     source.unlink()
     assert list(changes_since(directory, manifest)) == [f"{source} is gone; the run has its copy config.toml"]

@@ -1,0 +1,50 @@
+"""The environment of a run against its record: interpreter, packages, machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from launcher.base.words import counted
+from launcher.record.compare_environment import ENVIRONMENT, PACKAGES
+from launcher.record.environment import EnvironmentFileError, EnvironmentRecord, read_environment, read_environment_file
+from launcher.record.environment_differences import differences_of
+from launcher.record.manifest import Manifest
+from launcher.run.check_files import is_there
+from launcher.run.checked import Checked, State
+
+_MUST_BE_SAME = ("python", "packages")  # kinds of differences; machine and variables are only noted
+
+
+def check_environment(directory: Path, manifest: Manifest) -> Iterator[Checked]:
+    """The interpreter and its packages, and what is otherwise of machine and variables, which is no fault."""
+    recorded = recorded_environment(directory)
+    if recorded is None:
+        yield Checked(ENVIRONMENT, "packages, Python and machine", State.NOT_RECORDED)
+        return
+    python = Path(manifest.python)
+    if not is_there(python):
+        yield Checked(ENVIRONMENT, str(python), State.GONE, "and its packages cannot be checked")
+        return
+    now, problems = read_environment(python, dict(manifest.variables or {}))
+    differences = differences_of(recorded, now)
+    for each in differences:
+        state = State.DIFFERS if each.kind in _MUST_BE_SAME else State.NOTED
+        section = PACKAGES if each.kind == "packages" else ENVIRONMENT
+        yield Checked(section, each.name, state, f"{each.before or 'not there'} → {each.after or 'not there'}")
+    kinds = {each.kind for each in differences}
+    if "packages" not in kinds and recorded.packages and now.packages:
+        yield Checked(PACKAGES, counted(len(recorded.packages), "package"))
+    if "python" not in kinds and recorded.python.version and now.python.version:
+        yield Checked(ENVIRONMENT, f"Python {recorded.python.version}")
+    for problem in problems:
+        yield Checked(ENVIRONMENT, problem, State.NOTED)
+
+
+def recorded_environment(directory: Path) -> EnvironmentRecord | None:
+    """The environment that a run recorded; None when there is no such record, or it is damaged."""
+    try:
+        return read_environment_file(directory)
+    except (OSError, EnvironmentFileError):
+        return None
+
