@@ -16,7 +16,8 @@ import launcher
 PACKAGE = Path(launcher.__file__).resolve().parent
 DEMO_CHECKOUT = PACKAGE / "demo" / "checkout"  # copied into the demo's folder, never imported by kl
 
-# What each part may import, besides itself. `run` writes the record; nothing else on that floor knows its neighbours.
+# What each part may import, besides itself. `run` writes the record, and `setup` reads environments as
+# it does; nothing else on that floor knows its neighbours.
 BELOW_RUN = frozenset({"base", "spec", "trainer", "data", "plan"})
 MAY_IMPORT = {
     "base": frozenset[str](),
@@ -25,7 +26,7 @@ MAY_IMPORT = {
     "data": frozenset({"base"}),
     "plan": frozenset({"base", "spec", "trainer", "data"}),
     "record": BELOW_RUN,
-    "setup": BELOW_RUN,
+    "setup": BELOW_RUN | {"record"},
     "demo": BELOW_RUN,
     "run": BELOW_RUN | {"record"},
     "cli": BELOW_RUN | {"run", "record", "setup", "demo"},

@@ -65,7 +65,7 @@ def read_environment(python: Path, set_variables: Mapping[str, str]) -> tuple[En
     """
     environ = {**os.environ, **set_variables}
     interpreter, problem = python_record(python, environ)
-    site = _package_folders(python, interpreter.version, environ)
+    site = package_folders(python, interpreter.version, environ)
     roots = import_roots(site)
     packages, unread = installed_packages(site, roots)
     gpus = gpus_here()
@@ -174,7 +174,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _package_folders(python: Path, version: str | None, environ: Mapping[str, str]) -> tuple[Path, ...]:
+def package_folders(python: Path, version: str | None, environ: Mapping[str, str]) -> tuple[Path, ...]:
     """The folders of packages in the order in which the interpreter looks at them (site.py)."""
     named = [Path(entry) for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     own: list[Path] = []

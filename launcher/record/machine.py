@@ -35,17 +35,21 @@ class Gpus:
     problem: str | None = None
 
 
-def gpus_here(cards: Path = _CARDS) -> Gpus:
-    """The GPUs of this machine: NVIDIA's by nvidia-smi, else AMD's by what the kernel says. None is no problem."""
+def gpus_here(cards: Path = _CARDS, patience: float = _PATIENCE) -> Gpus:
+    """The GPUs of this machine: NVIDIA's by nvidia-smi, else AMD's by what the kernel says. None is no problem.
+
+    `patience` is in seconds, for each of the two questions to the driver.
+    """
     program = shutil.which("nvidia-smi")
     if program is None:
         return _amd(cards)
     try:
-        listing = _asked(program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits")
+        query = "--query-gpu=name,memory.total,driver_version"
+        listing = ask_driver(program, query, "--format=csv,noheader,nounits", patience=patience)
         found = [_gpu(line) for line in listing.splitlines() if line.count(",") >= 2]
-        cuda = re.search(r"CUDA[\w ]* Version *: *([\d.]+)", _asked(program)) if found else None
+        cuda = re.search(r"CUDA[\w ]* Version *: *([\d.]+)", ask_driver(program, patience=patience)) if found else None
     except subprocess.TimeoutExpired:
-        return Gpus(problem=f"GPUs: nvidia-smi has not answered within {_PATIENCE:.0f} seconds")
+        return Gpus(problem=f"GPUs: nvidia-smi has not answered within {patience:g} seconds")
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stdout", None) or str(error)
         return Gpus(problem=f"GPUs: nvidia-smi says {' '.join(str(said).split())[:200]}")
@@ -82,13 +86,14 @@ def memory() -> int:
     return int(psutil.virtual_memory().total)
 
 
-def _asked(program: str, *words: str) -> str:
+def ask_driver(program: str, *words: str, patience: float = _PATIENCE) -> str:
+    """What nvidia-smi says. Raises OSError and subprocess.SubprocessError when it says nothing."""
     done = subprocess.run(
         [program, *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=_PATIENCE,
+        timeout=patience,
         check=True,
         text=True,
         errors="replace",
