@@ -14,6 +14,7 @@ from launcher.plan.accelerate import NEUTRAL_CONFIG, NEUTRAL_FILE, Accelerate, a
 from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.keys import SETS_ITSELF, as_meant, check_secrets, check_set_by_kl, check_unknown
 from launcher.plan.checks.required import check_required
+from launcher.plan.checks.secret_values import check_secret_values, holds_secret, text_holds_secret
 from launcher.plan.checks.steps import check_steps
 from launcher.plan.checks.unread import check_unread
 from launcher.plan.checks.where_keys_belong import other_places
@@ -24,7 +25,7 @@ from launcher.plan.paths import RESUME_FROM_HUB, is_path, with_whole_paths
 from launcher.plan.plan import Argument, Plan, PlannedFile, Trainer, TrainingEnvironment
 from launcher.plan.resolve import Chosen, Resolved, resolve
 from launcher.plan.retention import retention
-from launcher.plan.secrets import is_secret, names_a_secret
+from launcher.plan.secrets import is_secret, names_a_secret, secret_values
 from launcher.plan.tables import EnvTable, OwnTables, RunTable, base_folder
 from launcher.plan.values import BadValue, words_of
 from launcher.spec.load import Spec
@@ -70,7 +71,9 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
     name = given.spec.name
     run = given.tables.run
     # Refused below, and kept out of the plan: a secret must not be printed with it.
-    allowed = [setting for setting in given.settings if setting.key not in SETS_ITSELF and not is_secret(setting)]
+    secrets = secret_values(given.environ)
+    written = [setting for setting in given.settings if not (is_secret(setting) or holds_secret(setting, secrets))]
+    allowed = [setting for setting in written if setting.key not in SETS_ITSELF]
     resolved = resolve(allowed, given.options, run.drop)
     findings: list[Finding] = [*given.tables.findings, *resolved.findings]
     findings += check_set_by_kl(given.settings)
@@ -91,7 +94,7 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
     findings += check_unread(given.options, resolved)
     directory = given.output_root / name.text
     accelerate = accelerate_arguments(
-        [setting for setting in given.tables.accelerate if not is_secret(setting)],
+        [setting for setting in given.tables.accelerate if not (is_secret(setting) or holds_secret(setting, secrets))],
         given.accelerate_options,
         config_file=str(directory / NEUTRAL_FILE),
         trainer_precision=resolved.value("mixed_precision"),
@@ -102,6 +105,8 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
     arguments = tuple(_arguments(resolved, given.options, data, directory, findings))
     steps = _steps(resolved, given.options)
     repositories = tuple(_repositories(given.tables, given.environ, findings))
+    files = tuple(_files(given.spec, data, accelerate))
+    findings += check_secret_values(given.settings, files, secrets)
     plan = Plan(
         name=name.text,
         directory=directory,
@@ -110,11 +115,11 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
         environment=given.environment,
         accelerate=accelerate.arguments,
         arguments=arguments,
-        variables={**_TRAINER_VARIABLES, **_variables(given.tables.env)},
-        files=tuple(_files(given.spec, data, accelerate)),
+        variables={**_TRAINER_VARIABLES, **_variables(given.tables.env, secrets)},
+        files=files,
         outputs=expected_outputs(name.text, resolved, steps),
         steps=steps,
-        notes=run.notes,
+        notes="" if any(value in run.notes for value in secrets.values()) else run.notes,
         keep_failed=run.no_clean,
         stop_on_nan=run.stop_on_nan,
         auto_resume=run.auto_resume,
@@ -221,8 +226,12 @@ def _files(spec: Spec, data: DataFiles, accelerate: Accelerate) -> Iterator[Plan
         yield PlannedFile(NEUTRAL_FILE, NEUTRAL_CONFIG, _KL)
 
 
-def _variables(env: EnvTable) -> dict[str, str]:
-    return {name: value for name, value in env.variables.items() if not names_a_secret(name)}
+def _variables(env: EnvTable, secrets: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in env.variables.items()
+        if not (names_a_secret(name) or text_holds_secret(value, secrets))
+    }
 
 
 def _repositories(tables: OwnTables, environ: Mapping[str, str], findings: list[Finding]) -> Iterator[Path]:

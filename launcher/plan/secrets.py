@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from launcher.base.origin import Source
@@ -9,7 +10,8 @@ from launcher.base.settings import Setting
 
 # Options that hold a secret, and the variable that gives it to the trainer instead.
 SECRETS = {"wandb_api_key": "WANDB_API_KEY", "huggingface_token": "HF_TOKEN"}
-SHORTEST = 8  # letters: a shorter value stands in many a text by chance
+_SHORTEST = 8  # letters: a shorter value stands in many a text by chance
+_LONG = 16  # letters: a shorter one without a digit is a word, as "disabled" is
 _WORDS = {"TOKEN", "KEY", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS"}
 
 
@@ -25,11 +27,22 @@ def names_a_secret(variable: str) -> bool:
     return bool(_WORDS & set(variable.upper().replace("-", "_").split("_")))
 
 
+def secret_values(environ: Mapping[str, str]) -> dict[str, str]:
+    """What environment variables hold that name secrets; not paths of files, and nothing that may be a mere word."""
+    return {name: value for name, value in environ.items() if names_a_secret(name) and _may_be_secret(value)}
+
+
 def secrets_in(text: str, environ: Mapping[str, str]) -> list[str]:
     """The environment variables, by their names, that hold a secret of which the value stands in `text`."""
-    return [
-        name for name, value in environ.items() if len(value) >= SHORTEST and names_a_secret(name) and value in text
-    ]
+    return [name for name, value in secret_values(environ).items() if value in text]
+
+
+def _may_be_secret(value: str) -> bool:
+    long_enough = len(value) >= (_SHORTEST if any(map(str.isdigit, value)) else _LONG)
+    try:
+        return long_enough and not os.path.exists(os.path.expanduser(value))  # noqa: PTH110, PTH111 - any text
+    except ValueError:
+        return True
 
 
 def place_of(setting: Setting) -> str:
