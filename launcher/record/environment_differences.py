@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from launcher.record.environment import EnvironmentRecord
 from launcher.record.machine import GpuRecord
-from launcher.record.packages import EDITABLE, PackageRecord
+from launcher.record.packages import PackageRecord
 from launcher.record.variables import PLACES
 
 # Packages that no training imports: they put others in place, or are kl itself.
@@ -92,8 +92,8 @@ def _package(old: PackageRecord | None, new: PackageRecord | None) -> Iterator[E
 
 def _content(package: PackageRecord) -> str:
     """What a package's source says of its content: of a folder or a file nothing but its kind and name."""
-    source = package.source or ""
-    if source.startswith(EDITABLE):
+    source = package.source_url
+    if package.editable:
         return "editable"
     if not source.startswith("file:"):
         return source

@@ -16,6 +16,8 @@ from launcher.trainer.packages import normal_name
 EDITABLE = "-e "  # before the folder of an editable installation, as in a requirements file
 HASHED = frozenset({"lycoris-lora"})  # packages whose files are looked at: people edit them where they are installed
 _ENOUGH = 1 << 16  # bytes of a METADATA that are read: the headers, of which two are wanted, come first
+_URL = re.compile(r"[a-zA-Z][\w+.-]*://\S+")
+_CREDENTIALS = re.compile(r"([a-zA-Z][\w+.-]*://)(?!git@[^@/\s]*(?:[/\s]|$))[^/\s]*@")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -39,6 +41,16 @@ class PackageRecord:
     def key(self) -> str:
         """The name as package indexes compare it."""
         return normal_name(self.name)
+
+    @property
+    def editable(self) -> bool:
+        """Whether it is imported from the folder that it was made in."""
+        return (self.source or "").startswith(EDITABLE)
+
+    @property
+    def source_url(self) -> str:
+        """Its source without what says that it is editable; "" for a package index."""
+        return (self.source or "").removeprefix(EDITABLE)
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,8 @@ def installed_packages(
             problems.append(f"the packages in {root}: {error.strerror}")
             continue
         for entry in entries:
-            if entry.name.endswith((".dist-info", ".egg-info")):
+            # pip's "~name" is what it could not remove.
+            if entry.name.endswith((".dist-info", ".egg-info")) and not entry.name.startswith("~"):
                 try:
                     record = _package(entry, added=root not in own)
                 except (OSError, ValueError) as error:
@@ -99,12 +112,24 @@ def _assigned(tree: ast.Module) -> Iterable[tuple[str, str]]:
             yield from ((target.id, value.value) for target in targets if isinstance(target, ast.Name))
 
 
+def without_secrets(text: str) -> str:
+    """A text with the URLs in it as `clean_url` gives them."""
+    return _URL.sub(_cleaned, _CREDENTIALS.sub(r"\1", text))
+
+
 def clean_url(url: str) -> str:
     """A URL without what may be a secret: name and password, query, fragment. ssh's plain `git@` stays, it is none."""
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     place = f"git@{host}" if user == "git" else host if at else parts.netloc
     return urlunsplit((parts.scheme, place, parts.path, "", ""))
+
+
+def _cleaned(url: re.Match[str]) -> str:
+    try:
+        return clean_url(url[0])
+    except ValueError:
+        return "(a URL that cannot be read)"
 
 
 def _package(information: Path, *, added: bool) -> PackageRecord:
@@ -117,7 +142,7 @@ def _package(information: Path, *, added: bool) -> PackageRecord:
     changed: tuple[str, ...] = ()
     if source is None and added and information.name.endswith(".egg-info"):  # setup.py develop leaves no more
         source = EDITABLE + information.parent.as_uri()
-    if normal_name(name) in HASHED and not (source or "").startswith(EDITABLE):
+    if normal_name(name) in HASHED and not PackageRecord(name, version, source).editable:
         sha256, changed = installed_files(information)
     return PackageRecord(name, version, source, sha256, changed)
 

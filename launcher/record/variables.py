@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from launcher.plan.secrets import secrets_in
-from launcher.record.packages import clean_url
+from launcher.record.packages import without_secrets
 
 _NAMES = """
 CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER CUDA_LAUNCH_BLOCKING CUDA_MODULE_LOADING CUDA_HOME CUDA_PATH
@@ -57,7 +56,6 @@ PLACES = frozenset(
         "XDG_CACHE_HOME",
     }
 )
-_URL = re.compile(r"[a-zA-Z][\w+.-]*://[^\s,;'\"]+")
 
 
 def recorded_variables(environ: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -71,12 +69,5 @@ def recorded_variables(environ: Mapping[str, str]) -> tuple[dict[str, str], tupl
         if held:
             left_out.append(f"the variable {name}: it holds the value of {held[0]}")
         else:
-            kept[name] = _URL.sub(_without_credentials, environ[name])
+            kept[name] = without_secrets(environ[name])
     return kept, tuple(left_out)
-
-
-def _without_credentials(url: re.Match[str]) -> str:
-    try:
-        return clean_url(url[0])
-    except ValueError:
-        return "(a URL that cannot be read)"
