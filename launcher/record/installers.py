@@ -64,8 +64,9 @@ def install(folder: Path, lines: Sequence[str], packages: Sequence[PackageRecord
     answers = []
     with tempfile.TemporaryDirectory(prefix="kl-requirements-") as temporary:
         file = Path(temporary, "requirements.txt")
-        file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="surrogateescape")
         for name, command, options in _installers(folder):
+            words = map(_for_pip, lines) if name == "pip" else lines
+            file.write_text("".join(f"{line}\n" for line in words), encoding="utf-8", errors="surrogateescape")
             say(f"Installing {counted(len(lines), 'package')} with {name}: this may take minutes.")
             code, output = _run([*command, "install", *options, "--no-deps", "-r", str(file)])
             if code == 0:
@@ -111,6 +112,15 @@ def _installers(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
         yield "uv", [uv, "pip"], ["--python", python]
     if _run([python, "-m", "pip", "--version"])[0] == 0 or _run([python, "-m", "ensurepip"])[0] == 0:
         yield "pip", [python, "-m", "pip"], []
+
+
+def _for_pip(line: str) -> str:
+    """A line as pip takes it too: its "NAME @ URL" has to have a host, which a repository of this machine has not."""
+    name, at, url = line.partition(" @ ")
+    if not at or not url.startswith("git+file:///"):
+        return line
+    place, _, inside = url.partition("#")
+    return f"{place}#egg={name}{f'&{inside}' if inside else ''}"
 
 
 def _why(answers: Sequence[tuple[str, str]], packages: Sequence[PackageRecord]) -> str:
