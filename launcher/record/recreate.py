@@ -169,7 +169,7 @@ def _stands(folder: Path, record: RepositoryRecord) -> bool:
     if not (folder / ".git").is_dir():
         return False
     standing = standing_of(folder, untracked=True)
-    if standing is None or standing.commit != record.commit:
+    if standing is None or standing.commit != record.commit or standing.absent > record.absent:
         return False
     found = uncommitted(standing, _EVERYTHING)
     committed = ask(folder, "rev-parse", f"{record.commit}^{{tree}}").decode().strip() if record.tree is None else ""

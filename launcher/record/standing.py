@@ -78,12 +78,7 @@ def standing_of(folder: Path, *, untracked: bool) -> Standing | None:
 
 def ask(root: Path, *words: str, stdin: bytes | None = None, also_fine: Sequence[int] = ()) -> bytes:
     """What git answers about the repository with this root, and never about one around it. Raises GitError."""
-    return git(root, *words, stdin=stdin, variables=no_further(root), also_fine=also_fine)
-
-
-def no_further(root: Path) -> Mapping[str, str]:
-    """Variables with which git takes no repository above `root` and no name of a file for a pattern."""
-    return {"GIT_CEILING_DIRECTORIES": str(root.parent), "GIT_LITERAL_PATHSPECS": "1"}
+    return git(root, *words, stdin=stdin, variables={"GIT_CEILING_DIRECTORIES": str(root.parent)}, also_fine=also_fine)
 
 
 def place_of(root: Path, path: bytes) -> bytes:
@@ -116,7 +111,7 @@ def _belongs(root: Path, folder: Path) -> bool:
     if (folder / ".git").exists():
         return True
     inside = os.path.relpath(folder.absolute(), root)
-    return bool(ask(root, "ls-files", "-z", "--", inside))
+    return bool(ask(root, "--literal-pathspecs", "ls-files", "-z", "--", inside))
 
 
 def _settings(root: Path) -> dict[str, str]:

@@ -133,9 +133,9 @@ def _inside(root: Path, folder: bytes, rules: Rules) -> tuple[list[bytes], list[
 def _not_ignored(root: Path, paths: list[bytes]) -> list[bytes]:
     if not paths:
         return []
-    answer = ask(root, "check-ignore", "-z", "--stdin", stdin=b"".join(path + b"\0" for path in paths), also_fine=(1,))
-    ignored = set(answer.split(b"\0"))
-    return [path for path in paths if path not in ignored]
+    listed = b"".join(b"./" + path + b"\0" for path in paths)  # a name that begins with a colon is no pattern so
+    ignored = set(ask(root, "check-ignore", "-z", "--stdin", stdin=listed, also_fine=(1,)).split(b"\0"))
+    return [path for path in paths if b"./" + path not in ignored]
 
 
 def _within(root: Path, paths: Iterable[bytes], rules: Rules) -> tuple[list[bytes], list[LeftOut]]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from launcher.record.git import git
-from launcher.record.standing import FILE, GONE, LINK, PROGRAM, SUBMODULE, Change, Standing, ask, no_further, place_of
+from launcher.record.standing import FILE, GONE, LINK, PROGRAM, SUBMODULE, Change, Standing, ask, place_of
 from launcher.record.untracked import LeftOut, Rules, find_untracked, lines_of, may_hold_secrets, size_of
 from launcher.trainer.commit import head_commit
 
@@ -25,6 +25,8 @@ PATCH_WORDS = (
     "-p", "--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color",
     "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short", "--ignore-submodules=none", "--unified=3",
 )  # fmt: skip
+_CONFIG = "[core]\nrepositoryFormatVersion = 0\nbare = true\nlooseCompression = 1\n"
+_CONFIG_64 = "[core]\nrepositoryFormatVersion = 1\nbare = true\n[extensions]\nobjectFormat = sha256\n"
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,10 @@ def uncommitted(standing: Standing, rules: Rules) -> Uncommitted:
     """The uncommitted changes of a repository. Raises GitError, and OSError when there is no room for them."""
     with tempfile.TemporaryDirectory(prefix="kl-record-") as folder:
         store = _Store(Path(folder), standing)
-        paths, left_out = find_untracked(standing.root, standing.untracked, rules)
-        new = [Change(path, _mode_on_disk(standing, path), None) for path in paths]
         tracked = _tracked(standing)
+        untracked = dict.fromkeys([*standing.untracked, *_in_place_of_files(standing.root, tracked)])
+        paths, left_out = find_untracked(standing.root, untracked, rules)
+        new = [Change(path, _mode_on_disk(standing, path), None) for path in paths]
         left_out += _filtered(standing, [*tracked, *new]) if rules.careful else []
         left_out += _held_before(standing, tracked, rules)
         known = {each.path for each in left_out}
@@ -64,27 +67,30 @@ def uncommitted(standing: Standing, rules: Rules) -> Uncommitted:
 
 
 class _Store:
-    """Objects and index of our own, over those of the repository."""
+    """A repository of our own, with the objects of the other to read. Git freshens the times of objects that it would
+    write and finds there: so where it writes, it does not see them.
+    """
 
     def __init__(self, folder: Path, standing: Standing) -> None:
         self._standing = standing
+        self._folder = folder
         self._objects = folder / "objects"
+        self._of_64 = len(standing.commit or "") == 64  # made with --object-format=sha256
         self._objects.mkdir()
+        (folder / "refs").mkdir()
+        (folder / "HEAD").write_text("ref: refs/heads/main\n", "ascii")
+        (folder / "config").write_text(_CONFIG_64 if self._of_64 else _CONFIG, "ascii")
         of_repository = str(standing.objects.resolve()).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        self._variables = {
-            **no_further(standing.root),
-            "GIT_INDEX_FILE": str(folder / "index"),
-            "GIT_OBJECT_DIRECTORY": str(self._objects),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{of_repository}"',
-        }
+        self._other = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{of_repository}"'}
 
-    def _git(self, *words: str, stdin: bytes | None = None) -> bytes:
-        return git(self._standing.root, *words, stdin=stdin, variables=self._variables)
+    def _git(self, *words: str, stdin: bytes | None = None, sees_other: bool = True) -> bytes:
+        variables = {"GIT_DIR": str(self._folder), **(self._other if sees_other else {})}
+        return git(self._folder, *words, stdin=stdin, variables=variables)
 
     def committed(self) -> str:
         """The hash of the tree of HEAD; of no files when nothing was committed."""
         if self._standing.commit is None:
-            return self._git("hash-object", "-w", "-t", "tree", "--stdin", stdin=b"").decode().strip()
+            return self._git("hash-object", "-t", "tree", "--stdin", stdin=b"").decode().strip()
         return self._git("rev-parse", f"{self._standing.commit}^{{tree}}").decode().strip()
 
     def read(self, changes: Iterable[Change], rules: Rules) -> tuple[list[_Entry], list[LeftOut]]:
@@ -112,8 +118,8 @@ class _Store:
             self._git("read-tree", self._standing.commit)
         gone_first = sorted(entries, key=lambda entry: entry.mode != GONE)
         lines = [_index_line(entry) for entry in gone_first]
-        self._git("update-index", "-z", "--index-info", stdin=b"".join(lines))
-        return self._git("write-tree", "--missing-ok").decode().strip()
+        self._git("update-index", "-z", "--index-info", stdin=b"".join(lines), sees_other=False)
+        return self._git("write-tree", "--missing-ok", sees_other=False).decode().strip()
 
     def patch(self, tree: str) -> bytes:
         """What makes this tree out of the committed one."""
@@ -122,9 +128,7 @@ class _Store:
 
     def _keep(self, content: bytes) -> str:
         whole = b"blob %d\0" % len(content) + content
-        commit = self._standing.commit
-        of_64 = commit is not None and len(commit) == 64  # a repository made with --object-format=sha256
-        name = (hashlib.sha256(whole) if of_64 else hashlib.sha1(whole, usedforsecurity=False)).hexdigest()
+        name = (hashlib.sha256(whole) if self._of_64 else hashlib.sha1(whole, usedforsecurity=False)).hexdigest()
         path = self._objects / name[:2] / name[2:]
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
@@ -143,10 +147,22 @@ def _tracked(standing: Standing) -> list[Change]:
     return [*standing.changes, *hidden]
 
 
-def _mode_on_disk(standing: Standing, path: bytes) -> str:
+def _in_place_of_files(root: Path, tracked: Sequence[Change]) -> list[bytes]:
+    """Folders where tracked files were: git does not list them as untracked."""
+    gone = [change.path for change in tracked if change.mode == GONE]
+    return [path + b"/" for path in gone if stat.S_ISDIR(_status_mode(root, path))]
+
+
+def _status_mode(root: Path, path: bytes) -> int:
     try:
-        mode = os.lstat(place_of(standing.root, path)).st_mode
+        return os.lstat(place_of(root, path)).st_mode
     except OSError:
+        return 0
+
+
+def _mode_on_disk(standing: Standing, path: bytes) -> str:
+    mode = _status_mode(standing.root, path)
+    if mode == 0 or stat.S_ISDIR(mode):
         return GONE
     if stat.S_ISLNK(mode):
         return LINK
