@@ -67,7 +67,7 @@ def hashed_input(
     """
     if record.revision or not os.path.isabs(record.path):  # noqa: PTH117 - a text
         snapshot = cached_snapshot(record.path, os.environ if environ is None else environ)
-        problem = None if snapshot else "it is not in the hub's cache"
+        problem = None if snapshot else "is not in the hub's cache"
         return replace(record, revision=snapshot.name if snapshot else record.revision, problem=problem)
     path = Path(record.path)
     try:
@@ -113,7 +113,7 @@ def _input(
         return None
     if _is_of_run(path, str(directory)):
         return None
-    record = InputRecord(option.name, path, status.st_size, status.st_mtime)
+    record = InputRecord(option.name, path, status.st_size, _seconds(status))
     if stat.S_ISDIR(status.st_mode):
         return _folder(record, deadline)
     return record if stat.S_ISREG(status.st_mode) else replace(record, size=None, problem="is not a file")
@@ -126,16 +126,21 @@ def _is_of_run(path: str, directory: str) -> bool:
 
 def _folder(record: InputRecord, deadline: float) -> InputRecord:
     """The folder with its size, unless there is so much in it that this would hold up the training."""
-    size, newest = 0, record.modified or 0.0
+    size, newest = 0, 0.0
     try:
         for found in files_below(Path(record.path), _MOST_FILES):
             if time.monotonic() > deadline:
                 return replace(record, size=None)
             size += found.status.st_size
-            newest = max(newest, found.status.st_mtime)
+            newest = max(newest, _seconds(found.status))
     except HashError:
         return replace(record, size=None)
     return replace(record, size=size, modified=newest)
+
+
+def _seconds(status: os.stat_result) -> float:
+    """When it was last written, as it is worked out of nanoseconds later: st_mtime is rounded otherwise."""
+    return status.st_mtime_ns / 1e9
 
 
 def _of_hub(option: OptionRecord, text: str, environ: Mapping[str, str]) -> InputRecord | None:

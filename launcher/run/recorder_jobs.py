@@ -46,8 +46,8 @@ def record_input(label: str, record: InputRecord, stop: Stop, environ: Mapping[s
     problem = found.problem
     # The size and time in the manifest are those of the start.
     if problem is None and record.size is not None and (found.size, found.modified) != (record.size, record.modified):
-        problem = "it was changed after the training was started"
-    return Result(label, inputs=(found,), problems=(f"{label}: {problem}",) if problem else ())
+        problem = "was changed after the training was started"
+    return Result(label, inputs=(found,), problems=(f"{label}: it {problem}",) if problem else ())
 
 
 def record_artifact(label: str, path: str, artifact: Artifact, final: tuple[str, ...], stop: Stop) -> Result:
