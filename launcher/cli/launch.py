@@ -74,7 +74,11 @@ def launch_detached(plan: Plan) -> int:
     if result is not None:  # asked to stop before that
         show_result(result)
         return result.exit_code
-    name = plan.name
+    return say_detached(plan.name)
+
+
+def say_detached(name: str) -> int:
+    """Say where a training in the background is found. Returns 0."""
     print(f"It trains in the background: kl attach {name}, kl logs -f {name}, kl stop {name}.", file=sys.stderr)
     print(name)
     return 0

@@ -27,6 +27,7 @@ from launcher.cli.ls import ls_command
 from launcher.cli.note import note_command
 from launcher.cli.options import options_command
 from launcher.cli.plan import plan_command
+from launcher.cli.reproduce import reproduce_command
 from launcher.cli.resume import resume_command
 from launcher.cli.show import show_command
 from launcher.cli.stop import stop_command
@@ -51,6 +52,7 @@ app.command("logs")(logs_command)
 app.command("attach")(attach_command)
 app.command("stop")(stop_command)
 app.command("resume")(resume_command)
+app.command("reproduce")(reproduce_command)
 app.command("diff")(diff_command)
 app.command("verify")(verify_command)
 app.command("clean")(clean_command)

@@ -43,7 +43,7 @@ def resume_command(
 ) -> int:
     """Train on from a run's newest whole state, as another attempt in the same run, with the options it was
     launched with. The checks run again, and what has changed since the launch is said."""
-    from launcher.cli.launch import show_result
+    from launcher.cli.launch import say_detached, show_result
     from launcher.run.gpu import GpuLine, chosen_gpus
     from launcher.run.resume import resume_and_resume
     from launcher.run.screen import NullScreen, open_screen
@@ -58,10 +58,7 @@ def resume_command(
 
         result = detached(lambda started: resume_and_resume(resumption, NullScreen(), started))
         if result is None:
-            print(f"It trains in the background: kl attach {plan.name}, kl logs -f {plan.name}, kl stop {plan.name}.",
-                  file=sys.stderr)  # fmt: skip
-            print(plan.name)
-            return 0
+            return say_detached(plan.name)
     else:
         gpus = chosen_gpus({each.name: each.value for each in plan.accelerate}, {**os.environ, **plan.variables})
         result = resume_and_resume(resumption, open_screen(plain=plain, aside=GpuLine(gpus)))

@@ -110,7 +110,7 @@ def unset_then(variables: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def import_folders(repositories: Sequence[RepositoryRecord]) -> Iterator[tuple[RepositoryRecord, str]]:
-    """The folders, as names inside their repository, from which Python imports what was recorded beside the checkout.
+    """The folders from which Python imports what was recorded beside the checkout, by their names in a repository.
 
     "" is the repository's own folder. A repository that pip fetched is a package of the environment, and none here.
     """
@@ -123,16 +123,17 @@ def import_folders(repositories: Sequence[RepositoryRecord]) -> Iterator[tuple[R
 
 
 def python_path(paths: str, repositories: Sequence[RepositoryRecord]) -> Iterator[tuple[RepositoryRecord | None, str]]:
-    """What PYTHONPATH is made of where the repositories stand elsewhere: those of `import_folders`, then `paths`.
+    """What PYTHONPATH is made of where the repositories stand elsewhere: `paths`, then those of `import_folders`.
 
-    Each folder comes with the repository that it stands in, or with None and its whole name.
+    So Python looks through them as it did: an installed repository comes after PYTHONPATH. Each folder comes with the
+    repository that it stands in, or with None and its whole name.
     """
-    yield from import_folders(repositories)
     for folder in filter(None, paths.split(os.pathsep)):
         inside = next(
             ((record, part) for record in repositories if (part := _part_of(Path(folder), record)) is not None), None
         )
         yield inside or (None, folder)
+    yield from import_folders(repositories)
 
 
 def _part_of(folder: Path, record: RepositoryRecord) -> str | None:

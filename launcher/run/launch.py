@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from launcher import __version__
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.times import now
 from launcher.plan.plan import Plan
 from launcher.record.archive import archive_names, write_archive
-from launcher.record.manifest import Attempt, Manifest, write_manifest
+from launcher.record.manifest import Attempt, Manifest, ReproducedRecord, write_manifest
 from launcher.run.attempt import begin, begun, reserve, see, write
 from launcher.run.conclude import Ended, conclude
 from launcher.run.directory import LOG, Taken, give_back, held, take, unavailable
@@ -35,12 +35,17 @@ class Running:
     processes: Processes
 
 
-def launch(plan: Plan, screen: Screen, started: Callable[[], None] | None = None) -> RunResult:
+def launch(
+    plan: Plan,
+    screen: Screen,
+    started: Callable[[], None] | None = None,
+    reproduces: ReproducedRecord | None = None,
+) -> RunResult:
     """Train what the plan says in its run directory, and stay until everything has ended.
 
-    `started` is called once the trainer runs and its attempt is written down. Raises KlError when the run directory
-    cannot be had (OUTPUT_UNAVAILABLE) or the trainer cannot be started (ENVIRONMENT_NOT_READY); nothing is left
-    behind then.
+    `started` is called once the trainer runs and its attempt is written down; `reproduces` is the run that this one
+    repeats. Raises KlError when the run directory cannot be had (OUTPUT_UNAVAILABLE) or the trainer cannot be started
+    (ENVIRONMENT_NOT_READY); nothing is left behind then.
     """
     safe = SafeScreen(screen)
     with signals_taken() as asked:
@@ -48,7 +53,7 @@ def launch(plan: Plan, screen: Screen, started: Callable[[], None] | None = None
             taken = take(plan.directory)
             with held(plan.directory):
                 remember_root(plan.directory.parent)
-                manifest = _archived(plan, taken)
+                manifest = replace(_archived(plan, taken), reproduces=reproduces)
                 if asked.stop_signal is not None:  # before anything was started
                     give_back(taken, archive_names(plan))
                     return _never_started(plan, asked.stop_signal)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Value
-from launcher.plan.plan import Argument, Outputs, Plan, Trainer, TrainingEnvironment
+from launcher.plan.plan import Argument, Item, Outputs, Plan, Trainer, TrainingEnvironment
 from launcher.plan.resume import in_another_folder
 from launcher.record.manifest import Manifest, OptionRecord
 
@@ -75,7 +76,15 @@ def _arguments(words: Sequence[str], options: dict[tuple[str, str], OptionRecord
         record = options.get((command, name))
         given: Value = text if equals else [*group[1:]] or True
         value: Value = record.value if record else given
-        yield Argument(name, tuple(group), value, _origin(record))
+        yield Argument(name, tuple(group), value, _origin(record), items=tuple(_items(group[1:], record)))
+
+
+def _items(words: Sequence[str], record: OptionRecord | None) -> Iterator[Item]:
+    """Each key=value item with its own place."""
+    for word in words:
+        key, equals, text = word.partition("=")
+        if record is not None and equals and key in record.items:
+            yield Item(key, text, text, replace(_origin(record), label=str(record.items[key])))
 
 
 def _origin(record: OptionRecord | None) -> Origin:

@@ -11,7 +11,9 @@ from launcher.base.errors import ExitCode, KlError
 LONGEST = 128
 
 _ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_NUMBERED = re.compile(r"(?P<stem>.+)-v(?P<version>[0-9]{1,9})s(?P<steps>[0-9]{1,9})")
+# `kl reproduce` names the run that repeats another one after it.
+_AGAIN = r"-reproduced(?:-[0-9]{1,9})?"
+_NUMBERED = re.compile(rf"(?P<stem>.+)-v(?P<version>[0-9]{{1,9}})s(?P<steps>[0-9]{{1,9}})(?:{_AGAIN})?")
 _LOOKS_NUMBERED = re.compile(r"(?:^|-)[vV][0-9]+[sS][0-9]+(?:-|$)")
 # A run called like this could not be told from a file or from what the trainer saves beside its model.
 _FILE_ENDINGS = (".toml", ".yaml", ".yml", ".safetensors", ".ckpt", ".pt")

@@ -192,7 +192,7 @@ def test_a_submodule_and_a_repository_beside_the_checkout(bed: Bed, tmp_path: Pa
     assert found["helper"] == "beside, edited"
     code = Path(f"{plan.directory}-reproduced-code")
     assert (code / "sd-scripts" / "sub" / "library" / "inner.py").read_text() == "WORD = 2\n"
-    assert found["environ"]["PYTHONPATH"].split(":")[0] == str(code / "LyCORIS")
+    assert found["environ"]["PYTHONPATH"] == f"{bed.folder}/path:{code}/LyCORIS"
 
 
 def test_another_tree_than_the_recorded_one_is_refused(bed: Bed) -> None:
