@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from launcher.plan.secrets import secrets_in
 from launcher.record.machine import GpuRecord, gpus_here, host, memory, processor, system
 from launcher.record.packages import PackageRecord, TorchRecord, installed_packages, torch_in
 from launcher.record.variables import recorded_variables
@@ -67,7 +68,11 @@ def read_environment(python: Path, set_variables: Mapping[str, str]) -> tuple[En
     interpreter, problem = python_record(python, environ)
     site = package_folders(python, interpreter.version, environ)
     roots = import_roots(site)
-    packages, unread = installed_packages(site, roots)
+    found, unread = installed_packages(site, roots)
+    packages = tuple(_without_secret(each, environ) for each in found)
+    secret = (
+        f"where {old.name} came from: it holds a secret" for old, new in zip(found, packages, strict=True) if old != new
+    )
     gpus = gpus_here()
     variables, left_out = recorded_variables(environ)
     record = EnvironmentRecord(
@@ -86,7 +91,7 @@ def read_environment(python: Path, set_variables: Mapping[str, str]) -> tuple[En
         variables=variables,
     )
     none = None if packages else f"packages: none were found beside {python}"
-    return record, tuple(filter(None, (problem, none, *unread, gpus.problem, *left_out)))
+    return record, tuple(filter(None, (problem, none, *unread, *secret, gpus.problem, *left_out)))
 
 
 def python_record(python: Path, environ: Mapping[str, str]) -> tuple[PythonRecord, str | None]:
@@ -182,6 +187,10 @@ def package_folders(python: Path, version: str | None, environ: Mapping[str, str
         base = environ.get("PYTHONUSERBASE") or Path("~/.local").expanduser()
         own = [Path(base, "lib", f"python{'.'.join(version.split('.')[:2])}", "site-packages")]
     return tuple(dict.fromkeys((*named, *own, *site_packages(python))))
+
+
+def _without_secret(package: PackageRecord, environ: Mapping[str, str]) -> PackageRecord:
+    return replace(package, source=None) if package.source and secrets_in(package.source, environ) else package
 
 
 def _conda(python: Path) -> tuple[str, ...]:

@@ -131,9 +131,9 @@ def _why(answers: Sequence[tuple[str, str]], packages: Sequence[PackageRecord]) 
         package = why_not(output, packages)
         if package is not None:
             local = "+" in package.version
-            where = "such builds are on an index of their maker's: add it" if local else "add an index that has it"
+            where = "Such builds are on an index of their maker's: add it" if local else "Add an index that has it"
             names = listed((name for name, _ in answers), "or")
-            return f"{package.name} {package.version} cannot be had by {names}: {where} to the settings of pip or uv."
+            return f"{package.name} {package.version} cannot be had by {names}. {where} to the settings of pip or uv."
     name, output = answers[-1]
     return f"The packages cannot be installed, {name} says: {last_words(output)}."
 

@@ -70,24 +70,31 @@ def installed_packages(
     `added` are folders that a .pth file names.
     """
     found: dict[str, PackageRecord] = {}
-    problems = []
+    problems: list[str] = []
     own = dict.fromkeys(site)
     for root in dict.fromkeys((*own, *added)):
-        try:
-            entries = sorted(root.iterdir()) if root.is_dir() else []
-        except OSError as error:
-            problems.append(f"the packages in {root}: {error.strerror}")
-            continue
-        for entry in entries:
-            # pip's "~name" is what it could not remove.
-            if entry.name.endswith((".dist-info", ".egg-info")) and not entry.name.startswith("~"):
-                try:
-                    record = _package(entry, added=root not in own)
-                except (OSError, ValueError) as error:
-                    problems.append(f"the package {entry}: {error}")
-                    continue
-                found.setdefault(record.key, record)
+        here: dict[str, PackageRecord] = {}
+        for entry in _metadata(root, problems):
+            try:
+                record = _package(entry, added=root not in own)
+            except (OSError, ValueError) as error:
+                problems.append(f"the package {entry}: {error}")
+                continue
+            first = here.setdefault(record.key, record)
+            if first.version != record.version:
+                problems.append(f"{record.name} is twice in {root}: {first.version} and {record.version}")
+        found = {**here, **found}
     return tuple(sorted(found.values(), key=lambda record: record.key)), tuple(problems)
+
+
+def _metadata(root: Path, problems: list[str]) -> list[Path]:
+    """The metadata of each package in a folder. pip's "~name" is what it could not remove."""
+    try:
+        entries = sorted(root.iterdir()) if root.is_dir() else []
+    except OSError as error:
+        problems.append(f"the packages in {root}: {error.strerror}")
+        return []
+    return [each for each in entries if each.name.endswith((".dist-info", ".egg-info")) and each.name[0] != "~"]
 
 
 def torch_in(roots: Iterable[Path]) -> TorchRecord | None:

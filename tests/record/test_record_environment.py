@@ -139,6 +139,19 @@ def test_variables_have_no_secrets() -> None:
     assert left_out == ("the variable LD_LIBRARY_PATH: it holds the value of WANDB_API_KEY",)
 
 
+def test_a_secret_in_the_address_of_a_package_is_not_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", "0123456789")
+    python = venv_like(tmp_path / "venv", "echo 3.10.13 CPython")
+    site = tmp_path / "venv" / "lib" / "python3.10" / "site-packages"
+    information = unpack(write_wheel(tmp_path, "some", "1.0"), site)
+    (information / "direct_url.json").write_text('{"url": "https://host/0123456789/some.whl", "archive_info": {}}')
+    record, problems = read_environment(python, {"PYTHONPATH": ""})
+    assert record.packages == (PackageRecord("some", "1.0"),)
+    assert problems == ("where some came from: it holds a secret",)
+
+
 def test_the_record_reads_back(tmp_path: Path) -> None:
     record = replace(RECORD, conda=("python-3.10.13-0",), variables={"HF_HOME": "/\udcff/é"})
     (tmp_path / "environment.json").write_bytes(environment_bytes(record))

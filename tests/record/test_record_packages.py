@@ -121,6 +121,18 @@ def test_of_two_of_one_name_the_first_counts_as_python_finds_it(tmp_path: Path) 
     assert packages == (PackageRecord("torch", "2.7.1"),)
 
 
+def test_one_that_is_there_in_two_versions_is_said(tmp_path: Path) -> None:
+    for version in ("2.6.0", "2.7.1"):
+        install(tmp_path / "site", "torch", version)
+    packages, problems = installed_packages([tmp_path / "site"])
+    assert [package.name for package in packages] == ["torch"]
+    assert problems == (f"torch is twice in {tmp_path / 'site'}: 2.6.0 and 2.7.1",)
+
+
+def test_a_folder_that_is_not_there_has_no_packages(tmp_path: Path) -> None:
+    assert installed_packages([tmp_path / "none"]) == ((), ())
+
+
 def test_what_cannot_be_read_is_said_and_the_others_are_there(tmp_path: Path) -> None:
     install(tmp_path / "site", "good", "1.0")
     (install(tmp_path / "site", "bad", "1.0") / "direct_url.json").write_text("[" * 100_000)

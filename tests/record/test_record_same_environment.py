@@ -238,6 +238,19 @@ def test_what_a_killed_kl_left_half_made_is_made_anew(wheels: Path, tmp_path: Pa
     assert left_behind(tmp_path / "made") == ["made"]
 
 
+def test_one_that_is_interrupted_leaves_nothing(wheels: Path, tmp_path: Path) -> None:
+    write_wheel(wheels, "plain", "1.0")
+
+    def interrupt_then(line: str) -> None:
+        if line.startswith("Installing"):
+            assert (tmp_path / "made").exists()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_environment(record_of(PackageRecord("plain", "1.0")), tmp_path / "made", interrupt_then)
+    assert left_behind(tmp_path / "made") == []
+
+
 def test_two_that_make_the_same_do_it_once(wheels: Path, tmp_path: Path) -> None:
     write_wheel(wheels, "plain", "1.0")
     said: list[str] = []
