@@ -78,8 +78,10 @@ def file_hash(path: Path, stop: Stop = never, *, weights: bool = False, remember
 
 
 def weights_hash(path: Path, stop: Stop = never) -> str | None:
-    """The SHA-256 of a safetensors file's bytes after its header, as sshs_model_hash is; None for any other file.
+    """The SHA-256 of a safetensors file's bytes after its header; None for any other file.
 
+    It is the sshs_model_hash of sd-scripts' own networks (library/train_util.py, addnet_hash_safetensors); LyCORIS
+    hashes tensor by tensor in its own order.
     Raises what `file_hash` does.
     """
     return file_hash(path, stop, weights=True).weights
