@@ -52,14 +52,14 @@ def _run_or_spec(target: str, a: Side) -> Side:
     from pathlib import Path
 
     from launcher.base.errors import KlError
-    from launcher.spec.find import is_file_name
+    from launcher.spec.source_file import SUFFIXES
 
-    if is_file_name(target) and not Path(target).expanduser().is_dir():
+    if target.lower().endswith(SUFFIXES) or Path(target).is_file():
         return _planned(target, a)
     try:
         return _run(target)
     except KlError as no_run:
-        if Path(target).is_dir() or "/" in target:
+        if "/" in target:
             raise
         try:
             return _planned(target, a)

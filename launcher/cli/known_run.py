@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,17 +35,37 @@ def known_run(name: str) -> tuple[FoundRun, Manifest, Outcome]:
 
 
 def sound_run(name: str) -> tuple[FoundRun, Manifest, Outcome]:
-    """The same of a run in whose manifest every value is of its kind. Raises KlError when one is not, too."""
+    """The same of a run whose values can be looked for on the disk: each is of its kind, each text may be a name.
+
+    Raises KlError when one is not, too.
+    """
+    from dataclasses import asdict
+
     from launcher.base.errors import ExitCode, KlError
     from launcher.record.manifest import ManifestError
     from launcher.run.account import sound
 
     try:
         run, manifest, outcome = known_run(name)
-        return run, sound(manifest), outcome
+        manifest = sound(manifest)
+        if _is_no_text(asdict(manifest)):
+            raise ManifestError("a text in it has characters that no name can have")
     except (ManifestError, TypeError, ValueError, AttributeError) as error:  # anything may stand in a foreign run.json
         message = f"The manifest of {name} is damaged: {error}."
         raise KlError(message, code=ExitCode.OUTPUT_UNAVAILABLE) from None
+    return run, manifest, outcome
+
+
+def _is_no_text(value: object) -> bool:
+    """Whether a text in it could be no name of a file: with a NUL, or half a letter."""
+    if isinstance(value, dict):
+        return any(_is_no_text(each) for pair in value.items() for each in pair)
+    if isinstance(value, (list, tuple)):
+        return any(_is_no_text(each) for each in value)
+    try:
+        return isinstance(value, str) and b"\0" in os.fsencode(value)
+    except UnicodeEncodeError:
+        return True
 
 
 def say_ending(run: FoundRun, manifest: Manifest, *, with_failure: bool = True) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from launcher.record.compare_code import CODE, code_not_recorded, compare_code
 from launcher.record.compare_dataset import DATASET, compare_datasets
 from launcher.record.compare_environment import ENVIRONMENT, PACKAGES, compare_environments
-from launcher.record.compare_options import ACCELERATE, OPTIONS, compare_files, compare_options
+from launcher.record.compare_options import ACCELERATE, FILES, OPTIONS, compare_files, compare_options
 from launcher.record.compare_results import (
     INPUTS,
     OUTCOME,
@@ -24,7 +24,7 @@ from launcher.record.difference import Difference
 from launcher.record.side import Side
 
 # In this order; options of key=value items come under their own names behind the options.
-SECTIONS = (OPTIONS, ACCELERATE, "dataset_config", "sample_prompts", DATASET, INPUTS, CODE, PACKAGES, ENVIRONMENT,
+SECTIONS = (OPTIONS, ACCELERATE, *FILES, DATASET, INPUTS, CODE, PACKAGES, ENVIRONMENT,
             OUTCOME, WEIGHTS)  # fmt: skip
 
 
@@ -59,8 +59,8 @@ def compare(a: Side, b: Side) -> Comparison:
     return Comparison(a, b, tuple(found), same_weights(a, b), tuple(_not_recorded(a)), tuple(_not_recorded(b)))
 
 
-def _place(section: str) -> int:
-    return SECTIONS.index(section) if section in SECTIONS else 0
+def _place(section: str) -> tuple[int, str]:
+    return (SECTIONS.index(section), "") if section in SECTIONS else (0, section)
 
 
 def _not_recorded(side: Side) -> Iterator[str]:
@@ -68,8 +68,9 @@ def _not_recorded(side: Side) -> Iterator[str]:
     if not side.manifest.inputs and side.manifest.manifest_version < 2:
         yield "inputs"
     yield from inputs_not_recorded(side)
-    if side.dataset is None:
-        yield "dataset"
+    problem = side.manifest.dataset.problem if side.manifest.dataset else None
+    if side.dataset is None or problem:
+        yield "dataset" + (f" ({problem})" if problem else "")
     if side.environment is None:
         yield "packages and environment"
     yield from code_not_recorded(side)

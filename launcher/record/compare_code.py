@@ -34,6 +34,7 @@ def code_not_recorded(side: Side) -> Iterator[str]:
             yield f"the commit of {each.name}"
         elif each.dirty and each.tree is None:
             yield f"the uncommitted changes of {each.name}"
+        yield from (f"{each.name}: {left}" for left in each.left_out)
 
 
 def how_many_between(checkouts: list[str], a: str, b: str) -> str:

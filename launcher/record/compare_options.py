@@ -16,7 +16,8 @@ from launcher.record.side import COPY, DATASET_PATHS, Side, known_inputs, place_
 OPTIONS, ACCELERATE = "options", "accelerate"
 # Where a run stands and what it is called; a port is a free one each time.
 _OWN = ("output_dir", "output_name", "logging_dir", "log_prefix", "main_process_port")
-_FILES = {"dataset_config": "config", "sample_prompts": "sample-prompts"}  # the copies' names, without their endings
+# What is read from the run directory, with the names that it has there, without their endings.
+FILES = {"dataset_config": "config", "sample_prompts": "sample-prompts", "accelerate.yaml": "accelerate"}
 _DATASET = "the dataset"
 
 
@@ -30,11 +31,11 @@ def compare_options(a: Side, b: Side) -> Iterator[Difference]:
 
 
 def compare_files(a: Side, b: Side) -> Iterator[Difference]:
-    """What the dataset configs and the sample prompts of both say otherwise, key by key and line by line.
+    """What the dataset configs, the sample prompts and accelerate's settings say otherwise, by key or by line.
 
     That only one has such a file is told by its option.
     """
-    for option, stem in _FILES.items():
+    for option, stem in FILES.items():
         of_a, of_b = _content(a, stem), _content(b, stem)
         if of_a is None or of_b is None or of_a == of_b:
             continue

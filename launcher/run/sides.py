@@ -9,6 +9,7 @@ from launcher.base.files import sha256_of
 from launcher.base.times import seconds_of
 from launcher.plan.plan import Plan
 from launcher.record.archive import code_of, first_manifest
+from launcher.record.compare_options import FILES
 from launcher.record.dataset import dataset_record, hashed
 from launcher.record.dataset_now import dataset_of_plan
 from launcher.record.environment import read_environment
@@ -20,8 +21,8 @@ from launcher.run.check_data import recorded_dataset
 from launcher.run.check_environment import recorded_environment
 from launcher.run.outcome import Outcome
 
-_READ = ("config.", "sample-prompts.")  # beginnings of the names of what the trainer reads
-_LARGEST = 16 << 20  # bytes of a dataset config or of prompts
+_READ = tuple(f"{stem}." for stem in FILES.values())
+_LARGEST = 16 << 20  # bytes of one of them
 
 
 def recorded_side(name: str, directory: Path, manifest: Manifest, outcome: Outcome) -> Side:
