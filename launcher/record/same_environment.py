@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 
 from launcher.base.files import sha256_of, write_whole
@@ -132,31 +132,48 @@ def _state(folder: Path) -> EnvironmentRecord:
 
 
 def _made_before(record: EnvironmentRecord, folder: Path) -> tuple[str, ...] | None:
-    """What was said when the environment was made for this record; None when none was, or it is no longer whole."""
+    """What was said when the environment was made for this record; None when none was made.
+
+    Raises CannotMakeEnvironment for one that was changed since, or made for another record: something may run in it.
+    """
     try:
         mark = json.loads((folder / _MADE).read_text(encoding="utf-8"))
-        if mark["key"] != _key(record) or mark["state"] != _fingerprint(_state(folder)):
-            return None
-        return tuple(map(str, mark["said"]))
-    except (OSError, ValueError, TypeError, KeyError, CannotMakeEnvironment):
+        key, parts, said = mark["key"], set(mark["parts"]), tuple(map(str, mark["said"]))
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CannotMakeEnvironment(f"{folder / _MADE} cannot be read: {error}.") from None
+    if key != _key(record):
+        raise CannotMakeEnvironment(f"{folder} holds the environment of another record.")
+    other = sorted(parts ^ set(_parts(_state(folder))))
+    if other:
+        raise CannotMakeEnvironment(
+            f"{folder} is not as kl made it: {some_of(other)}. Remove the folder, and it is made anew."
+        )
+    return said
 
 
 def _mark(record: EnvironmentRecord, said: tuple[str, ...], now: EnvironmentRecord) -> bytes:
-    mark = {"key": _key(record), "state": _fingerprint(now), "said": said}
+    mark = {"key": _key(record), "parts": _parts(now), "said": said}
     return (json.dumps(mark, indent=2) + "\n").encode()
 
 
 def _key(record: EnvironmentRecord) -> str:
     """Two records with the same key are of the same Python and packages, for the same kind of machine."""
-    machine = platform.system(), platform.machine()
-    return sha256_of(repr((_FORMAT, machine, _fingerprint(record))).encode("utf-8", "surrogateescape"))
-
-
-def _fingerprint(record: EnvironmentRecord) -> str:
-    packages = [astuple(package) for package in record.packages if package.key not in NOT_TRAINING]
-    parts = (record.python.version, record.python.implementation, packages, record.torch)
+    parts = (_FORMAT, platform.system(), platform.machine(), record.torch, *_parts(record))
     return sha256_of(repr(parts).encode("utf-8", "surrogateescape"))
+
+
+def _parts(record: EnvironmentRecord) -> list[str]:
+    """What an environment consists of, in words that no two different ones have in common."""
+    packages = [each for each in record.packages if each.key not in NOT_TRAINING]
+    return [
+        f"Python {record.python.version} {record.python.implementation}",
+        *(
+            " ".join(filter(None, (each.name, each.version, each.source, each.sha256, *each.changed)))
+            for each in packages
+        ),
+    ]
 
 
 @contextmanager
@@ -169,10 +186,10 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _clear(folder: Path, making: Path) -> None:
-    """Take away what kl left half made, or made for something else. Raises CannotMakeEnvironment for anything else."""
+    """Take away what kl left half made. Raises CannotMakeEnvironment for anything else."""
     if not os.path.lexists(folder):
         return
-    if making.exists() or (folder / _MADE).is_file():
+    if making.exists():
         shutil.rmtree(folder)
     elif folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()

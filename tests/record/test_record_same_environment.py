@@ -119,7 +119,7 @@ def test_every_kind_of_package_is_as_it_was_recorded(installer: str, wheels: Pat
     assert sorted(path for source in (folder, editable) for path in source.rglob("*")) == before
 
 
-def test_one_that_is_there_is_used_again_and_a_changed_one_made_anew(wheels: Path, tmp_path: Path) -> None:
+def test_one_that_is_there_is_used_again_and_a_changed_one_is_not(wheels: Path, tmp_path: Path) -> None:
     write_wheel(wheels, "plain", "1.0")
     record = record_of(PackageRecord("plain", "1.0"))
     made = tmp_path / "made"
@@ -129,13 +129,25 @@ def test_one_that_is_there_is_used_again_and_a_changed_one_made_anew(wheels: Pat
     assert (made / "kept").exists()
 
     unpack(write_wheel(tmp_path / "mine", "intruder", "1.0"), next(site_packages(made / "bin" / "python")))
-    make(record, made)
-    assert not (made / "kept").exists()
-    assert versions(made) == {"plain": "1.0"}
+    with pytest.raises(CannotMakeEnvironment, match=r"is not as kl made it: intruder 1\.0\. Remove the folder"):
+        make(record, made)
+    assert (made / "kept").exists()  # something may run in it
 
-    write_wheel(wheels, "plain", "2.0")
-    make(record_of(PackageRecord("plain", "2.0")), made)
-    assert versions(made) == {"plain": "2.0"}
+
+def test_the_environment_of_another_record_stays(wheels: Path, tmp_path: Path) -> None:
+    write_wheel(wheels, "plain", "1.0")
+    make(record_of(PackageRecord("plain", "1.0")), tmp_path / "made")
+    with pytest.raises(CannotMakeEnvironment, match="of another record"):
+        make(record_of(PackageRecord("plain", "2.0")), tmp_path / "made")
+    assert versions(tmp_path / "made") == {"plain": "1.0"}
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"key": 1, "parts": 2, "said": 3}'])
+def test_a_damaged_mark_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "kl-environment.json").write_text(content)
+    with pytest.raises(CannotMakeEnvironment, match="cannot be read"):
+        make(record_of(PackageRecord("plain", "1.0")), tmp_path / "made")
 
 
 @pytest.mark.parametrize("version", ["1.0+cu999", "9.9"])
