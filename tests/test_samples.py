@@ -12,13 +12,13 @@ import pytest
 
 from launcher.base.files import sha256_of
 from launcher.cli.main import run
-from launcher.record.manifest import read_manifest
+from launcher.record.manifest import VERSION, read_manifest
 from launcher.run.outcome import Outcome
 from launcher.run.resume import choose
 from launcher.run.state import current_outcome
 
 SAMPLES = Path(__file__).resolve().parent / "samples"
-VERSIONS = [int(folder.name.removeprefix("run-v")) for folder in sorted(SAMPLES.glob("run-v*"))]
+VERSIONS = sorted(int(folder.name.removeprefix("run-v")) for folder in SAMPLES.glob("run-v*"))
 NAME = "shapes-v1s6"
 TAKEN_AWAY = ("resume/", "shapes-v1s6-state", "shapes-v1s6-step00000002-state", "shapes-v1s6-step00000004-state")
 
@@ -56,6 +56,10 @@ def kl(
     return said
 
 
+def test_there_is_one_of_each_version() -> None:
+    assert list(range(1, VERSION + 1)) == VERSIONS
+
+
 def test_the_manifest_says_what_it_is_of(version: int, directory: Path) -> None:
     manifest = read_manifest(directory)
     assert manifest.manifest_version == version and manifest.name == NAME
@@ -71,7 +75,7 @@ def test_the_manifest_says_what_it_is_of(version: int, directory: Path) -> None:
 def test_no_trace_of_the_machine_that_made_them(version: int) -> None:
     for path in (SAMPLES / f"run-v{version}").rglob("*"):
         content = path.read_bytes() if path.is_file() else b""
-        assert b"/root" not in content and b"/tmp/" not in content, path
+        assert b"/root" not in content and b"/tmp/" not in content and b"/work/" not in content, path
 
 
 def test_show(kl: Say, directory: Path) -> None:
@@ -92,6 +96,38 @@ def test_show_of_its_model(kl: Say, directory: Path, tmp_path: Path) -> None:
     assert f"made by           {NAME} (it stands in the run's directory)" in kl("show", str(model))
     copied = shutil.copy(model, tmp_path / "copied.safetensors")
     assert f"made by           {NAME} (the same file, byte for byte" in kl("show", str(copied))
+
+
+def test_what_version_2_records_besides(kl: Say, version: int) -> None:
+    out = kl("show", NAME)
+    for words in (
+        "  noted             2026-11-22 10:44 the colours are better",
+        "changes in patches/sd-scripts.patch",
+        "left out of them: large.bin: larger than 1 MiB",
+        "CPython 3.11.7, torch 2.13.0+cpu, ",
+        "  machine           den, Debian GNU/Linux 12 (bookworm)",
+        "  dataset           8 pictures, 8 captions, 1.78 kB, sha256 933953e2a22f, each in dataset.json",
+        "  inputs            ~/demo/first.safetensors",
+        "sha256 6493146e3653",
+    ):
+        assert (words.replace("~", "/home/lynx") in out) is (version >= 2), words
+
+
+def test_diff(kl: Say, version: int, tmp_path: Path) -> None:
+    assert "the same" in kl("diff", NAME, str(SAMPLES / f"run-v{version}"))
+    other = "2" if version == 1 else "1"
+    said = kl("diff", str(SAMPLES / f"run-v{other}"), NAME)
+    assert "network_weights" in said and "not recorded in" in said
+    assert "pictures" not in said.partition("not recorded in")[0]
+
+
+def test_verify(kl: Say, version: int) -> None:
+    """Checkout, pictures and environment are on the machine that it was copied from."""
+    data = json.loads(kl("verify", NAME, "--json", code=1))
+    text = kl("verify", NAME, code=1)
+    assert ("shapes-v1s6.safetensors" in text) is False
+    assert ("hashes of" in text) is (version == 1)
+    assert "differs" not in text and data
 
 
 def test_ls(kl: Say) -> None:
