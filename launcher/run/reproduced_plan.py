@@ -110,10 +110,11 @@ def _files(recorded: Plan, manifest: Manifest, places: Places) -> tuple[tuple[Pl
     files, said = [], []
     for record in copied_files(manifest):
         content = (recorded.directory / record.name).read_bytes()
+        source = Path(record.source) if record.source else None
         if record.name in _CONFIGS:
             content, relative = with_whole_paths(record.name, content, recorded.trainer.checkout)
             said += [f"{record.name}: {path} is {recorded.trainer.checkout / path} in the new run" for path in relative]
-        source = Path(record.source) if record.source else None
+            source = None if relative else source  # it is no copy then
         files.append(PlannedFile(record.name, content, _KL, source))
     return tuple(files), tuple(said)
 
