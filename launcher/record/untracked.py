@@ -29,8 +29,8 @@ class Rules:
     all: float = 8 * _MIB
     count: float = 1000
     looked_at: float = 5000
-    tracked_file: float = 16 * _MIB
-    tracked_all: float = 64 * _MIB
+    tracked_file: float = 8 * _MIB
+    tracked_all: float = 16 * _MIB
     careful: bool = True  # files whose names say that they hold secrets, or that go through filters, stay out
     secrets: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -70,10 +70,10 @@ def may_hold_secrets(path: bytes) -> bool:
 
 
 def lines_of(left_out: Sequence[LeftOut]) -> tuple[str, ...]:
-    """One line for each, "PATH: why"; files of one folder with the same reason together."""
+    """One line for each, "PATH: why"; many in one folder with the same reason together."""
     groups: dict[tuple[bytes, str], list[bytes]] = {}
     for each in left_out:
-        folder = each.path.rpartition(b"/")[0]
+        folder = each.path.partition(b"/")[0] if b"/" in each.path.rstrip(b"/") else b""
         groups.setdefault((folder, each.why), []).append(each.path)
     lines = []
     for (folder, why), paths in groups.items():

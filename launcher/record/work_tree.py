@@ -25,8 +25,9 @@ PATCH_WORDS = (
     "-p", "--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color",
     "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short", "--ignore-submodules=none", "--unified=3",
 )  # fmt: skip
-_CONFIG = "[core]\nrepositoryFormatVersion = 0\nbare = true\nlooseCompression = 1\n"
-_CONFIG_64 = "[core]\nrepositoryFormatVersion = 1\nbare = true\n[extensions]\nobjectFormat = sha256\n"
+# A patch of what cannot be compressed must not take long.
+_CONFIG = "[core]\nrepositoryFormatVersion = 0\nbare = true\ncompression = 0\n"
+_CONFIG_64 = "[core]\nrepositoryFormatVersion = 1\nbare = true\ncompression = 0\n[extensions]\nobjectFormat = sha256\n"
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class _Store:
         path = self._objects / name[:2] / name[2:]
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
-            path.write_bytes(zlib.compress(whole, 1))
+            path.write_bytes(zlib.compress(whole, 0))
         return name
 
 
