@@ -20,8 +20,13 @@ def cache_folder() -> Path:
 
 
 def state_folder() -> Path:
-    """What is kept of runs that were removed: their logs and manifests."""
+    """What is kept of runs that were removed: their logs and manifests; and the logs of set-ups."""
     return Path(platformdirs.user_state_dir(APP))
+
+
+def data_folder() -> Path:
+    """Holds the environments that `kl setup` makes."""
+    return Path(platformdirs.user_data_dir(APP))
 
 
 def shipped_folder(name: str) -> Path:

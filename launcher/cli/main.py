@@ -29,6 +29,7 @@ from launcher.cli.options import options_command
 from launcher.cli.plan import plan_command
 from launcher.cli.reproduce import reproduce_command
 from launcher.cli.resume import resume_command
+from launcher.cli.setup import setup_command
 from launcher.cli.show import show_command
 from launcher.cli.stop import stop_command
 from launcher.cli.verify import verify_command
@@ -57,6 +58,7 @@ app.command("diff")(diff_command)
 app.command("verify")(verify_command)
 app.command("clean")(clean_command)
 app.command("options")(options_command)
+app.command("setup")(setup_command)
 app.command("findings")(findings_command)
 app.command("demo")(demo_command)
 
