@@ -169,6 +169,12 @@ MOMENTS = ("loading", "training", "saving", "end")  # of a trainer that runs GAT
 # Where a launched kl waits when it is told to: before the directory is taken, in the middle of the archive, before
 # and after the trainer is started, before the end is written down.
 GATES_OF_KL = ("before", "archive", "start", "begun", "conclude")
+# The same of the record beside the training: its thread when it reads a file, and kl when a file of the record is
+# written and the manifest does not have it yet.
+GATES_OF_RECORD = {
+    "hash": ("launcher.record.hashes", "digest"),
+    "taken": ("launcher.run.recorder_results", "FileRecord"),
+}
 
 # Launches a pickled plan as the command line does, and says what came of it.
 _LAUNCH = """
@@ -198,6 +204,10 @@ if sys.argv[3]:
     place, name = launcher.run.launch, "take" if sys.argv[3] == "before" else sys.argv[3]
     if sys.argv[3] == "archive":  # in its middle: the files are there, their manifest is not
         place, name = launcher.record.archive, "_first_manifest"
+    if "." in sys.argv[3]:
+        import importlib
+        module, _, name = sys.argv[3].rpartition(".")
+        place = importlib.import_module(module)
     setattr(place, name, gated(getattr(place, name)))
 try:
     if sys.argv[4]:
@@ -244,7 +254,7 @@ def launched(
 ) -> Iterator[Launched]:
     """Launch `plan` in another process; whatever is left of it at the end of the block is killed.
 
-    That process waits at `gate`, one of GATES_OF_KL, until the file go-kl is there.
+    That process waits at `gate`, one of GATES_OF_KL or GATES_OF_RECORD, until the file go-kl is there.
     """
     import pickle
 
@@ -256,7 +266,10 @@ def launched(
     environment = {**os.environ, "HOME": home, "XDG_STATE_HOME": f"{home}/state"}
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-c", _LAUNCH, str(pickled), str(patience), gate, "detach" if detach else ""],
+            [
+                sys.executable, "-c", _LAUNCH, str(pickled), str(patience),
+                ".".join(GATES_OF_RECORD.get(gate, (gate,))), "detach" if detach else "",
+            ],
             env=environment, start_new_session=True, stdin=subprocess.DEVNULL if terminal is None else terminal,
             stdout=file if terminal is None else terminal, stderr=file if terminal is None else terminal,
         )  # fmt: skip
