@@ -18,14 +18,17 @@ from launcher.trainer.packages import site_packages
 _CONDA_HOMES = ("miniforge3", "mambaforge", "miniconda3", "anaconda3", "micromamba", ".conda", ".local/share/mamba")
 
 
-def find_environment(tables: OwnTables, environ: Mapping[str, str] = os.environ) -> TrainingEnvironment:
+def find_environment(
+    tables: OwnTables, environ: Mapping[str, str] = os.environ, *, as_it_is: bool = False
+) -> TrainingEnvironment:
     """The environment `[env]` names; without it the active one that has accelerate, then kl's own.
 
-    Raises KlError (environment not ready) when it is not there or has no accelerate.
+    Raises KlError (environment not ready) when it is not there or has no accelerate; `as_it_is` takes it all the same,
+    and the active one before others.
     """
     env = tables.env
     if env.kind is None and env.name is None and env.path is None:
-        return _unnamed(environ)
+        return _unnamed(environ, as_it_is=as_it_is)
     where = tables.where("env.kind") or tables.where("env.path") or tables.where("env.name")
     kind = env.kind or _kind_by_look(env, tables)
     if kind == "conda":
@@ -35,6 +38,8 @@ def find_environment(tables: OwnTables, environ: Mapping[str, str] = os.environ)
             raise _not_ready(f'[env] kind = "{kind}" needs a path.', where, 'path = "…"')
         path = _path(env.path, tables.origins.get("env.path"))
         found = _interpreter(path) if kind == "python" else _venv(path)
+    if as_it_is:
+        return found
     if not os.access(found.python, os.X_OK) or os.path.isdir(found.python):  # noqa: PTH112
         raise _not_ready(f"{found.python} is not there or cannot be run.", where, "Correct [env], or make it.")
     if accelerate_folder(found.python) is None:
@@ -47,7 +52,7 @@ def accelerate_folder(python: Path) -> Path | None:
     return next((site / "accelerate" for site in site_packages(python) if (site / "accelerate").is_dir()), None)
 
 
-def _unnamed(environ: Mapping[str, str]) -> TrainingEnvironment:
+def _unnamed(environ: Mapping[str, str], *, as_it_is: bool) -> TrainingEnvironment:
     candidates = []
     if environ.get("VIRTUAL_ENV"):
         candidates.append(_venv(Path(environ["VIRTUAL_ENV"])))
@@ -57,6 +62,8 @@ def _unnamed(environ: Mapping[str, str]) -> TrainingEnvironment:
     for candidate in candidates:
         if os.access(candidate.python, os.X_OK) and accelerate_folder(candidate.python):
             return candidate
+    if as_it_is and len(candidates) > 1:
+        return candidates[0]
     raise _not_ready(
         "No training environment is named, and the active one has no accelerate.",
         None,
