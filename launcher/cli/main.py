@@ -20,6 +20,7 @@ from launcher.cli.clean import clean_command
 from launcher.cli.dataset import dataset_command
 from launcher.cli.demo import demo_command
 from launcher.cli.diff import diff_command
+from launcher.cli.doctor import doctor_command
 from launcher.cli.findings import findings_command
 from launcher.cli.launch import launch_command
 from launcher.cli.logs import logs_command
@@ -57,6 +58,7 @@ app.command("reproduce")(reproduce_command)
 app.command("diff")(diff_command)
 app.command("verify")(verify_command)
 app.command("clean")(clean_command)
+app.command("doctor")(doctor_command)
 app.command("options")(options_command)
 app.command("setup")(setup_command)
 app.command("findings")(findings_command)

@@ -52,7 +52,7 @@ def _torchvision(seen: SeenEnvironment, mender: Mender, *, needed: bool) -> Diag
     mend = mender.beside_torch(TORCHVISION)
     version = seen.packages.get(TORCHVISION)
     if version is None and not needed:
-        return fine(TORCHVISION, "not installed, and not needed by this checkout.")
+        return fine(TORCHVISION, "not installed, and nothing here imports it.")
     if version is None:
         return wrong(TORCHVISION, "torchvision is not installed: the training scripts import it.", mend)
     other = wants_another_torch(seen, TORCHVISION)

@@ -1,0 +1,129 @@
+"""What the doctor is to look at: what a run would use, what is configured, or what a plan used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from launcher.base.errors import KlError
+from launcher.base.settings import Setting
+from launcher.plan.tables import OWN_TABLES, OwnTables, base_folder, read_own_tables
+from launcher.run.roots import DEFAULT_OUTPUT_ROOT
+from launcher.setup.checkouts import usual_checkout
+from launcher.setup.doctor.diagnosis import Diagnosis, wrong
+from launcher.setup.doctor.installation import Installation
+from launcher.setup.environments import find_environment
+from launcher.setup.user_config import UserConfig, read_user_config
+from launcher.spec.environment import from_environment
+from launcher.spec.overrides import parse_set
+from launcher.spec.paths import expand
+
+if TYPE_CHECKING:
+    from launcher.plan.plan import Plan
+
+_OF_THE_TRAINER = ("network_module", "tokenizer_cache_dir", "v2")  # options that the doctor asks about
+_FOLDERS = ("tokenizer_cache_dir",)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was named: the settings of all layers, and the dataset folder of a run."""
+
+    settings: Sequence[Setting]
+    dataset_folder: Path | None = None
+
+
+def installation_of(target: str | None, sets: Sequence[str], environ: Mapping[str, str] = os.environ) -> Installation:
+    """What a run would use, by its name or spec; without one what is configured.
+
+    Raises KlError for a spec or configuration that cannot be read; what it names need not be there.
+    """
+    config = read_user_config()
+    asked = _asked(target, config)
+    settings = [*asked.settings, *from_environment(environ), *(parse_set(text) for text in sets)]
+    tables = read_own_tables(settings)
+    problems: list[Diagnosis] = []
+    checkout = _checkout(tables, problems)
+    python, variables = _python(tables, environ, problems)
+    return Installation(
+        checkout=checkout,
+        python=python,
+        output_root=_folder(tables, "output_root") or Path(DEFAULT_OUTPUT_ROOT).expanduser(),
+        datasets_root=config.datasets_root,
+        dataset_folder=_folder(tables, "dataset_folder") or asked.dataset_folder,
+        script=_script(tables),
+        variables=variables,
+        options=_options(settings),
+        problems=tuple(problems),
+    )
+
+
+def installation_of_plan(plan: Plan) -> Installation:
+    """What a plan trains with."""
+    return Installation(
+        checkout=plan.trainer.checkout,
+        python=plan.environment.python,
+        output_root=plan.directory.parent,
+        script=plan.trainer.script,
+        variables={**plan.environment.variables, **plan.variables},
+        options={argument.name: argument.value for argument in plan.arguments},
+    )
+
+
+def _asked(target: str | None, config: UserConfig) -> _Asked:
+    if target is None:
+        return _Asked(config.settings)
+    from launcher.spec.find import dataset_folder, find_spec
+    from launcher.spec.load import load_spec
+
+    name, path = find_spec(target, folders=config.spec_folders, datasets_root=config.datasets_root)
+    spec = load_spec(path.absolute(), name, template_folders=config.template_folders)
+    return _Asked([*config.settings, *spec.settings], dataset_folder(spec.name, config.datasets_root))
+
+
+def _checkout(tables: OwnTables, problems: list[Diagnosis]) -> Path | None:
+    try:
+        return _folder(tables, "sd_scripts") or usual_checkout()
+    except KlError as error:
+        problems.append(wrong("checkout", error.message, "kl setup"))
+        return None
+
+
+def _python(
+    tables: OwnTables, environ: Mapping[str, str], problems: list[Diagnosis]
+) -> tuple[Path | None, Mapping[str, str]]:
+    own = dict(tables.env.variables)
+    try:
+        environment = find_environment(tables, environ, as_it_is=True)
+    except KlError as error:
+        said = f"{error.message} {error.hint}" if error.hint else error.message
+        problems.append(wrong("environment", said, "kl setup"))
+        return None, own
+    return environment.python, {**environment.variables, **own}
+
+
+def _script(tables: OwnTables) -> str | None:
+    script = tables.run.script
+    return script if script is None or script.endswith(".py") else f"{script}.py"
+
+
+def _folder(tables: OwnTables, key: str) -> Path | None:
+    text = getattr(tables.run, key)
+    if text is None:
+        return None
+    setting = tables.origins[f"run.{key}"]
+    return Path(expand(text, base_folder(setting), origin=setting.origin))
+
+
+def _options(settings: Sequence[Setting]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for setting in settings:
+        if setting.key in _OF_THE_TRAINER and not (setting.table and setting.table[0] in OWN_TABLES):
+            value = setting.value
+            if setting.key in _FOLDERS and isinstance(value, str):
+                value = expand(value, base_folder(setting), origin=setting.origin)
+            found[setting.key] = value
+    return found
