@@ -9,15 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from launcher.record.git import without_credentials
 from launcher.record.manifest import RepositoryRecord
-from launcher.record.repositories import repository_at
 
 _NAME, _SHOWN = "lycoris_lora", "LyCORIS"
-
-
-def lycoris_repository(python: Path) -> RepositoryRecord | None:
-    """The repository that LyCORIS was installed from; None when it came from a package index, or is not there."""
-    folder = lycoris_folder(python)
-    return lycoris_from_url(python) if folder is None else repository_at(_SHOWN, folder)
 
 
 def lycoris_folder(python: Path) -> Path | None:

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
+from code_bed import git
 
 from launcher.record.git import without_credentials
-from launcher.record.installed import lycoris_repository
+from launcher.record.installed import lycoris_folder, lycoris_from_url
 from launcher.record.repositories import one_line, repository_at, repository_line
-
-
-def git(folder: Path, *words: str) -> str:
-    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
-    return subprocess.run(
-        ["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True
-    ).stdout.strip()
 
 
 @pytest.fixture
@@ -115,24 +108,39 @@ def install(environment: Path, data: object) -> Path:
 def test_lycoris_as_an_editable_install(tmp_path: Path, repository: Path) -> None:
     odd = repository.rename(tmp_path / "my lycoris ü")
     python = install(tmp_path / "env", {"url": odd.as_uri(), "dir_info": {"editable": True}})
-    record = lycoris_repository(python)
-    assert record is not None
-    assert (record.path, record.branch, record.commit) == (str(odd), "dev/main", git(odd, "rev-parse", "HEAD"))
+    assert lycoris_folder(python) == odd
+    assert lycoris_from_url(python) is None
 
 
 def test_lycoris_installed_from_a_repository(tmp_path: Path) -> None:
     url = "https://t0ken@example.org/LyCORIS"
     python = install(tmp_path, {"url": url, "vcs_info": {"vcs": "git", "commit_id": "b" * 40}})
-    record = lycoris_repository(python)
+    record = lycoris_from_url(python)
     assert record is not None
     assert (record.path, record.commit, record.remote) == (
         "https://example.org/LyCORIS", "b" * 40, "https://example.org/LyCORIS",
     )  # fmt: skip
+    assert lycoris_folder(python) is None
 
 
-def test_lycoris_from_elsewhere(tmp_path: Path) -> None:
-    assert lycoris_repository(tmp_path / "none" / "bin" / "python") is None
-    archive = {"url": "https://example.org/l.whl", "archive_info": {}}
-    assert lycoris_repository(install(tmp_path / "a", archive)) is None
-    for number, nonsense in enumerate(("", "[]", "{}", '{"url": 1, "dir_info": 2}', '{"url": "x", "vcs_info": 3}')):
-        lycoris_repository(install(tmp_path / str(number), nonsense))
+def test_lycoris_copied_out_of_a_folder_is_none_of_a_repository(tmp_path: Path, repository: Path) -> None:
+    python = install(tmp_path / "env", {"url": repository.as_uri(), "dir_info": {}})
+    assert (lycoris_folder(python), lycoris_from_url(python)) == (None, None)
+
+
+NONSENSE = ["", "[]", "{}", '{"url": 1, "dir_info": 2}', '{"url": "x", "vcs_info": 3}', "[" * 100_000,
+            '{"url": "https://x", "vcs_info": {"commit_id": 3}}', '{"url": "file:///x", "dir_info": {"editable": 1}}',
+            '{"url": "https://example.org/l.whl", "archive_info": {}}']  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NONSENSE)
+def test_lycoris_from_elsewhere_and_nonsense(tmp_path: Path, text: str) -> None:
+    python = install(tmp_path, text)
+    record = lycoris_from_url(python)
+    assert lycoris_folder(python) is None
+    assert record is None or record.commit is None
+
+
+def test_no_lycoris(tmp_path: Path) -> None:
+    python = tmp_path / "none" / "bin" / "python"
+    assert (lycoris_folder(python), lycoris_from_url(python)) == (None, None)
