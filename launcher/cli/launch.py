@@ -58,19 +58,20 @@ def launch_plan(plan: Plan, *, plain: bool = False) -> int:
     screen = open_screen(plain=plain, aside=GpuLine(gpus))
     screen.announce(f"{plan.name}: {plan.trainer.script} → {short(plan.directory)}")
     result = launch_and_resume(plan, screen)
-    show_result(result)
+    show_result(result, plan)
     return result.exit_code
 
 
 def launch_detached(plan: Plan) -> int:
     """Launch a plan without errors in the background. Returns 0 once the trainer has started."""
+    from launcher.cli.failure_explained import note_doctors_findings
     from launcher.cli.render import show_findings
     from launcher.run.detach import detached
     from launcher.run.resume import launch_and_resume
     from launcher.run.screen import NullScreen
 
     show_findings(plan.findings)
-    result = detached(lambda started: launch_and_resume(plan, NullScreen(), started))
+    result = detached(lambda started: note_doctors_findings(launch_and_resume(plan, NullScreen(), started), plan))
     if result is not None:  # asked to stop before that
         show_result(result)
         return result.exit_code
@@ -84,10 +85,15 @@ def say_detached(name: str) -> int:
     return 0
 
 
-def show_result(result: RunResult) -> None:
-    """How it ended: the outcome and what it left on stdout, a failure's reason on stderr."""
-    from launcher.cli.render import result_as_text, show_failure
+def show_result(result: RunResult, plan: Plan | None = None) -> None:
+    """How it ended: the outcome and what it left on stdout, a failure's reason on stderr.
+
+    With its plan the doctor is asked whether he can explain the failure.
+    """
+    from launcher.cli.failure_explained import doctors_findings
+    from launcher.cli.render import result_as_text, show_failure, show_findings
 
     if result.failure is not None:
         show_failure(result)
+        show_findings(doctors_findings(result, plan) if plan else ())
     print("\n".join(result_as_text(result)))

@@ -62,7 +62,7 @@ def resume_command(
     else:
         gpus = chosen_gpus({each.name: each.value for each in plan.accelerate}, {**os.environ, **plan.variables})
         result = resume_and_resume(resumption, open_screen(plain=plain, aside=GpuLine(gpus)))
-    show_result(result)
+    show_result(result, plan)
     return result.exit_code
 
 
