@@ -11,13 +11,12 @@ from launcher.setup.facts import EnvironmentFacts, Facts, Interpreter
 from launcher.setup.made import Made
 from launcher.setup.satisfied import named, satisfied, unsatisfied
 from launcher.setup.step import Command, Name, Step, Way
-from launcher.setup.torch_build import TorchBuild
+from launcher.setup.torch_build import TorchBuild, lycoris_for
 from launcher.setup.wishes import Wishes
-from launcher.trainer.packages import normal_name
 
 # sd-scripts' README: written for 3.10, and 3.11 and 3.12 will work.
 VERSIONS = ((3, 10), (3, 11), (3, 12))
-LYCORIS = "lycoris_lora"
+LYCORIS = "lycoris-lora"
 
 
 def environment_steps(wishes: Wishes, facts: Facts, torch: TorchBuild) -> Iterator[Step]:
@@ -189,14 +188,14 @@ def _xformers(wishes: Wishes, facts: Facts, torch: TorchBuild) -> Iterator[Step]
 def _requirements(wishes: Wishes, facts: Facts, torch: TorchBuild) -> Step:
     """One installation for all of it, so that the versions go together. It runs inside the checkout, for `-e .`."""
     environment, checkout = facts.environment, facts.checkout
-    more = (LYCORIS, *wishes.extras)
+    own = any(named(each) == LYCORIS for each in wishes.extras)
+    more = wishes.extras if own else (lycoris_for(torch.torch), *wishes.extras)
     done = None
     if checkout.exists and not is_half_made(environment) and checkout.requirements is not None:
         missing = unsatisfied(checkout.requirements, environment.packages, environment.version)
-        have = {normal_name(name) for name in environment.packages}
         linked = environment.library is None or environment.library == checkout.folder.resolve()
         exact = satisfied(_pins_of_before(wishes, facts), environment.packages)
-        every = all(named(each) in have for each in more) and satisfied(wishes.extras, environment.packages)
+        every = satisfied(more, environment.packages)
         if not missing and linked and every and exact:
             done = f"{len(environment.packages)} packages, all that it asks for"
     words = ("-r", "requirements.txt", *more, "-c", str(constraints_file(facts)))

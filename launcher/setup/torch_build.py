@@ -26,6 +26,9 @@ _BUILDS = {  # torch → the builds that its makers publish for Linux, oldest fi
     "2.6": ("cu118", "cu124", "cu126"), "2.7": ("cu118", "cu126", "cu128"), "2.8": ("cu126", "cu128", "cu129"),
     "2.9": ("cu126", "cu128", "cu130"),
 }  # fmt: skip
+# From 4.1 on its kernels are declared with list[int], which torch.library takes since 2.7, and since 2.4 at all
+# (lycoris/kernels/library.py; torch/_library/infer_schema.py). Its own metadata asks for any torch.
+_LYCORIS = (((2, 4), "lycoris_lora<4"), ((2, 7), "lycoris_lora<4.1"))
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,13 @@ def choose_torch(torch: str | None, cuda: str | None, said: TorchSaid | None, ma
     build = _fitting(wanted, said, machine)
     cuda_here = ".".join(map(str, machine.driver_cuda))
     return TorchBuild(wanted, vision, build, said.base, f"{by}; the driver knows CUDA {cuda_here}")
+
+
+def lycoris_for(torch: str) -> str:
+    """The newest LyCORIS that can be imported with a torch, as a requirement."""
+    found = re.match(r"(\d+)\.(\d+)", torch)
+    version = (int(found[1]), int(found[2])) if found else (99, 0)
+    return next((wanted for below, wanted in _LYCORIS if version < below), "lycoris_lora")
 
 
 def build_of(cuda: str | None, hip: str | None) -> str:
