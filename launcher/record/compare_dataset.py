@@ -120,10 +120,15 @@ def _by_name(folder: DatasetFolder | None) -> _Files:
 
 def _renamed(gone: _Files, come: _Files) -> Iterable[tuple[str, DatasetFile]]:
     """Files that are there under another name: those of one content that only one file has on either side."""
-    how_many = [Counter(file.sha256 for file in files.values() if file.sha256) for files in (gone, come)]
-    now = {file.sha256: file for file in come.values() if file.sha256}
-    once = {sha256: file for sha256, file in now.items() if how_many[0][sha256] == how_many[1][sha256] == 1}
-    return [(name, once[file.sha256]) for name, file in gone.items() if file.sha256 in once]
+    now = {_content(file): file for file in come.values()}
+    how_many = [Counter(map(_content, files.values())) for files in (gone, come)]
+    found = [(name, now.get(_content(file))) for name, file in gone.items()]
+    return [(name, file) for name, file in found if file and all(each[_content(file)] == 1 for each in how_many)]
+
+
+def _content(file: DatasetFile) -> tuple[str, str]:
+    """What a file is and holds; one without a hash is like no other."""
+    return file.kind, file.sha256 or f"unknown {file.name}"
 
 
 def _are_other(old: DatasetFile, new: DatasetFile) -> bool:

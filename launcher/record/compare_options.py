@@ -17,7 +17,8 @@ OPTIONS, ACCELERATE = "options", "accelerate"
 # Where a run stands and what it is called; a port is a free one each time.
 _OWN = ("output_dir", "output_name", "logging_dir", "log_prefix", "main_process_port")
 # What is read from the run directory, with the names that it has there, without their endings.
-FILES = {"dataset_config": "config", "sample_prompts": "sample-prompts", "accelerate.yaml": "accelerate"}
+_PROMPTS = "sample-prompts"
+FILES = {"dataset_config": "config", "sample_prompts": _PROMPTS, "accelerate.yaml": "accelerate"}
 _DATASET = "the dataset"
 
 
@@ -126,7 +127,10 @@ def _flat(name: str, content: bytes, free: Callable[[str, Any], Any]) -> dict[st
             return dict(_leaves("", toml.loads(text), free))
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         pass
-    return {f"line {number}": line for number, line in enumerate(text.splitlines(), 1)}
+    lines, kind = text.splitlines(), "line"
+    if name.startswith(_PROMPTS):  # library/train_util.py, load_prompts
+        lines, kind = [line for line in lines if line.strip() and not line.startswith("#")], "prompt"
+    return {f"{kind} {number}": line.strip() for number, line in enumerate(lines, 1)}
 
 
 def _leaves(path: str, value: Any, free: Callable[[str, Any], Any]) -> Iterator[tuple[str, Any]]:

@@ -10,6 +10,7 @@ from launcher.plan.resume import FOLDER
 from launcher.record.archive import REPOSITORIES
 from launcher.record.manifest import Manifest
 from launcher.run.check_code import changed_code
+from launcher.run.check_data import changed_data
 from launcher.run.check_files import check_files, check_sources
 from launcher.run.checked import State
 from launcher.run.directory import LOG
@@ -17,18 +18,20 @@ from launcher.run.directory import LOG
 # What train_network.py says before it trains.
 _BATCHES = re.compile(r"num batches per epoch[^:\r\n]*:\s*(\d+)")
 _LOG_START = 1 << 20
+_MOST = 20  # sentences
 
 
 def changes_since(directory: Path, manifest: Manifest) -> Iterator[str]:
     """One sentence for each thing that has changed since the launch and that a resumed attempt has to do with."""
-    for found in changed_code(manifest):
-        yield f"{found.name} {found.said}"
     for found in check_files(directory, manifest):
         mine = found.name != REPOSITORIES and not found.name.startswith(f"{FOLDER}/")
         if mine and found.state is not State.OK:
-            yield f"{found.name} in the run directory {found.said or 'is gone'}"
-    for found in check_sources(directory, manifest):
-        yield f"{found.name} {found.said}"
+            yield f"{found.name} in the run directory {found.how}"
+    changed = [*changed_code(manifest), *check_sources(directory, manifest), *changed_data(directory, manifest)]
+    for found in changed[:_MOST]:
+        yield f"{found.name} {found.how}"
+    if len(changed) > _MOST:
+        yield f"{len(changed) - _MOST} more files are otherwise; kl verify lists them"
 
 
 def change_of_epoch(directory: Path, batches: int | None) -> Iterator[str]:

@@ -26,7 +26,7 @@ def check_code(manifest: Manifest) -> Iterator[Checked]:
         if there or "://" in before.path:  # installed from a URL: no folder has it
             yield Checked(CODE, f"{before.name} {commit}")
         elif there is None:
-            yield Checked(CODE, before.name, State.UNCHECKED, f"is not at {before.path} any more, to look for {commit}")
+            yield Checked(CODE, before.name, State.UNCHECKED, f"{commit}: no git repository is at {before.path}")
         else:
             yield Checked(CODE, before.name, State.GONE, f"has no commit {commit} any more")
     yield from changed_code(manifest)

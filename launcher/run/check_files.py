@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from launcher.record.archive import REPOSITORIES
+from launcher.plan.resume import FOLDER
 from launcher.record.hashes import HashError, file_hash, files_below, folder_hash
 from launcher.record.manifest import Manifest
 from launcher.record.side import place_now
@@ -26,7 +26,8 @@ def check_files(directory: Path, manifest: Manifest) -> Iterator[Checked]:
 def check_sources(directory: Path, manifest: Manifest) -> Iterator[Checked]:
     """The files that kl copied, where they are otherwise now. The run has its copy, so nothing is lost."""
     for record in manifest.files:
-        if record.source is None or not record.sha256 or record.name == REPOSITORIES:
+        counts_on = record.name.startswith(f"{FOLDER}/")  # a copy with another content by intention
+        if record.source is None or not record.sha256 or counts_on:
             continue
         path = place_now(record.source, manifest, directory)
         state, _ = check_content(path, None, record.sha256, quick=False)

@@ -40,3 +40,8 @@ class Checked:
     name: str
     state: State = State.OK
     said: str = ""
+
+    @property
+    def how(self) -> str:
+        """What goes on after the name of something that is otherwise."""
+        return self.said or f"is {self.state.value}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,7 +49,8 @@ def planned_side(plan: Plan, progress: Progress | None = None) -> Side:
     files = tuple(FileRecord(name, sha256=sha256_of(content)) for name, content in contents.items())
     manifest = first_manifest(plan, code.repositories, files)
     dataset = hashed(dataset_of_plan(plan, manifest.options), progress=progress)
-    inputs = tuple(hashed_input(record) for record in manifest.inputs)
+    environ = {**os.environ, **(manifest.variables or {})}
+    inputs = tuple(hashed_input(record, environ=environ) for record in manifest.inputs)
     return Side(
         name=plan.name,
         directory=plan.directory,

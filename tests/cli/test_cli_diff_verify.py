@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from cli_bed import ACCELERATE, Bed, make_bed
 
+from launcher.base.files import sha256_of
+
 NAME = "fox-v1s10"
 TRAINER = ACCELERATE.partition("if __name__")[0] + """
 if __name__ == "__main__":
@@ -269,6 +271,29 @@ def test_another_machine(bed: Bed) -> None:
         ("files", "environment.json", DIFFERS),
         ("inputs", f"pretrained_model_name_or_path {bed.here}/base.safetensors", GONE),
     ]
+
+
+def test_a_commit_that_is_gone(bed: Bed) -> None:
+    shutil.rmtree(bed.checkout / ".git")
+    _git(bed.checkout, "init", "-q")
+    _git(bed.checkout, "add", "-A")
+    _git(bed.checkout, "commit", "-qm", "another history")
+    ended = _kl(bed, "verify", NAME, "--json")
+    states = [(section, state) for section, _, state in _not_ok(json.loads(ended.out))]
+    assert (ended.code, states) == (1, [("code", GONE), ("code", NOTED)])
+
+
+def test_a_script_of_a_resumed_attempt_is_not_its_source(bed: Bed) -> None:
+    file = bed.here / "out" / NAME / "run.json"
+    manifest = json.loads(file.read_text())
+    content = b"counts on"
+    (file.parent / "resume").mkdir()
+    (file.parent / "resume" / "train_network.py").write_bytes(content)
+    source = str(bed.checkout / "train_network.py")
+    record = {"name": "resume/train_network.py", "source": source, "sha256": sha256_of(content), "size": len(content)}
+    file.write_text(json.dumps({**manifest, "files": [*manifest["files"], record]}))
+    ended = _kl(bed, "verify", NAME, "--json")
+    assert (ended.code, _not_ok(json.loads(ended.out))) == (0, [])
 
 
 def test_without_its_environment(bed: Bed) -> None:

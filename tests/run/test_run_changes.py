@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import Any
 import pytest
 
 from launcher.base.files import sha256_of
-from launcher.record.manifest import FileRecord, Manifest, RepositoryRecord
+from launcher.record.dataset import dataset_bytes, dataset_record, hashed
+from launcher.record.dataset_now import dataset_of_run
+from launcher.record.inputs import hashed_input, inputs_of
+from launcher.record.manifest import FileRecord, Manifest, OptionRecord, RepositoryRecord
 from launcher.record.repositories import repository_at
 from launcher.run.changes import change_of_epoch, changes_since
 
@@ -82,6 +86,58 @@ def test_sources_and_copies_are_told_apart(tmp_path: Path) -> None:
     assert list(changes_since(directory, manifest)) == ["config.toml in the run directory is not as it was written"]
     (directory / "config.toml").unlink()
     assert list(changes_since(directory, manifest)) == ["config.toml in the run directory is gone"]
+
+
+def _dataset(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    for number in "123":
+        (folder / f"{number}.png").write_bytes(b"picture " + number.encode())
+        (folder / f"{number}.txt").write_text(f"a fox, {number}")
+    return folder
+
+
+def _trained_on(folder: Path, model: Path, run: Path) -> Manifest:
+    """A run that has recorded its pictures and its base model."""
+    run.mkdir()
+    values = {"train_data_dir": str(folder.parent), "caption_extension": ".txt", "vae": str(model)}
+    options = tuple(OptionRecord(name, value) for name, value in values.items())
+    manifest = Manifest(options=options, inputs=tuple(map(hashed_input, inputs_of(options, run))))
+    listing = hashed(dataset_of_run(run, manifest))
+    (run / "dataset.json").write_bytes(dataset_bytes(listing))
+    return replace(manifest, dataset=dataset_record(listing))
+
+
+def test_pictures_captions_and_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder, model, run = _dataset(tmp_path / "data" / "1_fox"), tmp_path / "vae.safetensors", tmp_path / "run"
+    model.write_bytes(b"a vae")
+    manifest = _trained_on(folder, model, run)
+    assert list(changes_since(run, manifest)) == []
+    for path in (folder / "1.png", model):  # touched, and the same
+        os.utime(path, (1, 1))
+    assert list(changes_since(run, manifest)) == []
+    (folder / "2.txt").write_text("a cat, 2")
+    (folder / "3.txt").unlink()
+    (folder / "4.png").write_bytes(b"a new one")
+    model.write_bytes(b"A VAE")
+    assert list(changes_since(run, manifest)) == [
+        f"vae {model} has another content",
+        "1_fox/3.txt is gone",
+        "1_fox/4.png is new: a picture",
+        "1_fox/2.txt is another caption now",
+    ]
+    model.unlink()
+    assert f"vae {model} is gone" in list(changes_since(run, manifest))
+
+
+def test_many_changes_are_not_all_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder, model, run = _dataset(tmp_path / "data" / "1_fox"), tmp_path / "vae.safetensors", tmp_path / "run"
+    manifest = _trained_on(folder, model, run)
+    for number in range(30):
+        (folder / f"new{number}.png").write_bytes(b"x")
+    said = list(changes_since(run, manifest))
+    assert len(said) == 21 and said[-1] == "10 more files are otherwise; kl verify lists them"
 
 
 def test_the_text_of_the_spec(tmp_path: Path) -> None:
