@@ -318,6 +318,6 @@ def test_the_manifest_names_what_kl_cannot_know(bed: Bed) -> None:
     plan = make_plan(bed, SUCCESS)
     launch(plan, NullScreen())
     data = json.loads((plan.directory / "run.json").read_text())
-    assert data["manifest_version"] == 1
+    assert data["manifest_version"] == 2
     assert data["not_recorded"] == [f"{bed.checkout}: not a git repository"]
     assert data["python"] == sys.executable
