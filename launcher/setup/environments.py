@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from launcher.base.errors import ExitCode, KlError
@@ -12,10 +12,9 @@ from launcher.base.nearest import nearest
 from launcher.base.settings import Setting
 from launcher.plan.plan import TrainingEnvironment
 from launcher.plan.tables import EnvTable, OwnTables, base_folder
+from launcher.setup.conda_environments import conda_at, conda_environments
 from launcher.spec.paths import expand
 from launcher.trainer.packages import site_packages
-
-_CONDA_HOMES = ("miniforge3", "mambaforge", "miniconda3", "anaconda3", "micromamba", ".conda", ".local/share/mamba")
 
 
 def find_environment(
@@ -57,7 +56,7 @@ def _unnamed(environ: Mapping[str, str], *, as_it_is: bool) -> TrainingEnvironme
     if environ.get("VIRTUAL_ENV"):
         candidates.append(_venv(Path(environ["VIRTUAL_ENV"])))
     if environ.get("CONDA_PREFIX"):
-        candidates.append(_conda_at(Path(environ["CONDA_PREFIX"])))
+        candidates.append(conda_at(Path(environ["CONDA_PREFIX"]), environ=environ))
     candidates.append(_interpreter(Path(sys.executable)))
     for candidate in candidates:
         if os.access(candidate.python, os.X_OK) and accelerate_folder(candidate.python):
@@ -93,46 +92,18 @@ def _interpreter(path: Path) -> TrainingEnvironment:
     return TrainingEnvironment("python", str(python), python, {"PATH": _path_with(python.parent)})
 
 
-def _conda_at(prefix: Path, name: str | None = None) -> TrainingEnvironment:
-    folder = prefix / "bin"
-    label = name or prefix.name
-    variables = {"CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": label, "PATH": _path_with(folder)}
-    return TrainingEnvironment("conda", label, folder / "python", variables)
-
-
 def _conda(env: EnvTable, tables: OwnTables, environ: Mapping[str, str], where: str | None) -> TrainingEnvironment:
     if env.path:
-        return _conda_at(_path(env.path, tables.origins.get("env.path")))
+        return conda_at(_path(env.path, tables.origins.get("env.path")), environ=environ)
     if env.name is None:
         raise _not_ready('[env] kind = "conda" needs a name or a path.', where, 'name = "…"')
-    known = {prefix.name: prefix for prefix in reversed(list(_conda_prefixes(environ)))}
+    known = {each.name: each.prefix for each in reversed(conda_environments(environ)) if each.name}
     if env.name in known:
-        return _conda_at(known[env.name], env.name)
+        return conda_at(known[env.name], env.name, environ)
     near = nearest(env.name, known)
     there = f"There are: {', '.join(sorted(known))}." if known else "No conda environments were found."
     hint = f"Did you mean {near}? {there}" if near else there
     raise _not_ready(f"There is no conda environment {env.name}.", where, hint)
-
-
-def _conda_prefixes(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Every environment conda, mamba or micromamba would list: those below their roots, and those they noted."""
-    home = Path.home()
-    roots = [Path(environ[name]) for name in ("MAMBA_ROOT_PREFIX", "CONDA_ROOT") if environ.get(name)]
-    if environ.get("CONDA_EXE"):
-        roots.append(Path(environ["CONDA_EXE"]).parent.parent)
-    if environ.get("CONDA_PREFIX"):
-        roots.append(Path(environ["CONDA_PREFIX"]))
-    roots += [home / name for name in _CONDA_HOMES] + [Path("/opt/conda"), Path("/opt/miniforge3")]
-    for root in dict.fromkeys(roots):
-        for prefix in [*sorted((root / "envs").glob("*")), root]:
-            if (prefix / "bin" / "python").exists():
-                yield prefix
-    noted = home / ".conda" / "environments.txt"
-    if noted.is_file():
-        for line in noted.read_text(errors="replace").splitlines():
-            prefix = Path(line.strip())
-            if line.strip() and (prefix / "bin" / "python").exists():
-                yield prefix
 
 
 def _path(text: str, setting: Setting | None) -> Path:

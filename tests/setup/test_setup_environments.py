@@ -19,7 +19,7 @@ from launcher.setup.environments import find_environment
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("launcher.setup.environments._CONDA_HOMES", ("miniforge3",))
+    monkeypatch.setattr("launcher.setup.conda_environments.HOMES", ("miniforge3",))
     return tmp_path / "home"
 
 

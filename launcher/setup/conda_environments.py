@@ -1,0 +1,91 @@
+"""conda's environments at a launch: found by their folders alone, without starting conda."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.plan.plan import TrainingEnvironment
+
+BASE = "base"
+# Where installers put a base environment when nobody says otherwise, in the home folder and outside of it.
+HOMES = ("miniforge3", "mambaforge", "miniconda3", "anaconda3", "micromamba", ".local/share/mamba")
+_SYSTEM_HOMES = ("/opt/conda", "/opt/miniforge3", "/opt/mambaforge", "/opt/miniconda3", "/opt/anaconda3")
+
+
+@dataclass(frozen=True)
+class CondaEnvironment:
+    """An environment. `name` is what `--name` takes, None for one outside the folders of named environments."""
+
+    prefix: Path
+    name: str | None = None
+
+
+def conda_at(prefix: Path, name: str | None = None, environ: Mapping[str, str] = os.environ) -> TrainingEnvironment:
+    """The environment in this folder, with what its activation sets. Whether it is there is not looked at."""
+    folder = prefix / "bin"
+    label = name or prefix.name
+    path = os.pathsep.join([str(folder), *filter(None, [environ.get("PATH")])])
+    variables = {"CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": label, "PATH": path}
+    return TrainingEnvironment("conda", label, folder / "python", variables)
+
+
+def conda_environments(
+    environ: Mapping[str, str] = os.environ, home: Path | None = None
+) -> tuple[CondaEnvironment, ...]:
+    """Every environment with a Python that conda, mamba or micromamba would list: those below their base
+    environments and in the folders that variables name, and those that they noted. Each once; of two with the same
+    name the first one is meant by it.
+    """
+    folder = Path.home() if home is None else home
+    every: dict[Path, CondaEnvironment] = {}
+    for found in _by_folders(environ, folder):
+        every.setdefault(found.prefix, found)
+    for prefix in _noted(folder):
+        every.setdefault(prefix, CondaEnvironment(prefix, prefix.name))
+    return tuple(every.values())
+
+
+def homes(environ: Mapping[str, str], home: Path) -> list[Path]:
+    """The folders in which a base environment may be, whether they are there or not."""
+    roots = [Path(environ[name]) for name in ("MAMBA_ROOT_PREFIX", "CONDA_ROOT") if environ.get(name)]
+    if environ.get("CONDA_EXE"):
+        roots.append(Path(environ["CONDA_EXE"]).parent.parent)
+    if environ.get("XDG_DATA_HOME"):
+        roots.append(Path(environ["XDG_DATA_HOME"]) / "mamba")
+    roots += [home / name for name in HOMES] + [Path(each) for each in _SYSTEM_HOMES]
+    return list(dict.fromkeys(roots))
+
+
+def _by_folders(environ: Mapping[str, str], home: Path) -> Iterator[CondaEnvironment]:
+    roots = homes(environ, home)
+    if environ.get("CONDA_PREFIX"):
+        roots.append(Path(environ["CONDA_PREFIX"]))
+    named = [root / "envs" for root in roots]
+    for variable in ("CONDA_ENVS_DIRS", "CONDA_ENVS_PATH"):
+        named += [Path(each) for each in environ.get(variable, "").split(os.pathsep) if each]
+    named.append(home / ".conda" / "envs")
+    for folder in dict.fromkeys(named):
+        for prefix in sorted(folder.glob("*")):
+            if _has_python(prefix):
+                yield CondaEnvironment(prefix, prefix.name)
+    for root in roots:
+        if _has_python(root):
+            is_base = (root / "condabin").is_dir() or root.parent.name != "envs"
+            yield CondaEnvironment(root, BASE if is_base else root.name)
+
+
+def _noted(home: Path) -> Iterator[Path]:
+    try:
+        lines = (home / ".conda" / "environments.txt").read_text(errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        if line.strip() and _has_python(Path(line.strip())):
+            yield Path(line.strip())
+
+
+def _has_python(prefix: Path) -> bool:
+    return os.path.exists(prefix / "bin" / "python")  # noqa: PTH110 - Path.exists raises for what cannot be looked at
