@@ -22,6 +22,7 @@ OF_THE_MACHINE = PLACES | {
     "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ZE_AFFINITY_MASK",
     "ROCR_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "HF_ENDPOINT", "NCCL_SOCKET_IFNAME",
 }  # fmt: skip
+SEED = "seed"  # the option
 _OUTPUTS = ("output_dir", "logging_dir")
 _DATASET_CONFIG = "dataset_config"
 
@@ -90,6 +91,15 @@ code() {
   fi
 }
 
+"""
+
+
+_SEED = """\
+# The run was given no seed: the trainer took one, which its model says.
+if [ -z "${SEED:-}" ] && [ -f "$RUN/metadata.json" ]; then
+  SEED=$(sed -n 's/^ *"ss_seed": "\\([0-9][0-9]*\\)",\\{0,1\\}$/\\1/p' "$RUN/metadata.json")
+fi
+[ -n "${SEED:-}" ] || say "the run's seed is not known: SEED names one"\
 """
 
 
@@ -176,6 +186,9 @@ def _lines(plan: Plan, repositories: Sequence[RepositoryRecord], variables: Mapp
     words += [_word(word, plan, argument, config) for argument in plan.accelerate for word in argument.words]
     words.append(quoted(plan.trainer.script))
     words += [_word(word, plan, argument, config) for argument in plan.arguments for word in argument.words]
+    if not any(argument.name == SEED for argument in plan.arguments):
+        yield _SEED
+        words.append('${SEED:+"--seed=$SEED"}')
     yield " \\\n  ".join(words)
     yield f'say "The model is in $OUTPUT, trained with the code in $CODE: "{quoted(" ".join(plan.outputs.final))}'
     yield ""

@@ -25,7 +25,7 @@ from launcher.run.check_files import check_files
 from launcher.run.checked import Checked, Say, State, silent
 from launcher.run.recorded import recorded_plan
 from launcher.run.reproduced_code import lay_out_code
-from launcher.run.reproduced_plan import Places, copied_files, reproduced_plan, unset_now
+from launcher.run.reproduced_plan import Places, copied_files, reproduced_plan, unset_now, with_seed
 
 CODE, DATASET, FILES, MODEL, PACKAGES, PYTHON = "code", "dataset", "files", "model", "packages", "python"
 KINDS = (CODE, DATASET, FILES, MODEL, PACKAGES, PYTHON)  # what --allow takes
@@ -102,6 +102,8 @@ def prepare(
     plan, said = _plan(recorded, manifest, places, recorded_variables or {})
     unset = unset_now(manifest, recorded_variables)
     notes += said
+    plan, about_seed = with_seed(plan, directory, manifest)
+    notes += about_seed
     if environment is not None:
         say("the packages")
         for each in _environment(environment, plan, unset, manifest):

@@ -15,9 +15,11 @@ from launcher.plan.plan import Argument, Outputs, Plan, PlannedFile, Trainer, Tr
 from launcher.plan.resume import in_another_folder
 from launcher.record.config_paths import with_whole_paths
 from launcher.record.manifest import FileRecord, Manifest
+from launcher.record.model_metadata import metadata_of, read_metadata_file
 from launcher.record.reproduce_script import (
     CHECKOUT,
     OF_THE_MACHINE,
+    SEED,
     SET_ANEW,
     place_of_checkout,
     python_path,
@@ -104,6 +106,24 @@ def unset_now(
     every = {**variables, **(manifest.variables or {})}
     gone = (*unset_then(every), *(() if "PYTHONPATH" in every else ("PYTHONPATH",)))
     return tuple(name for name in gone if name in environ)
+
+
+def with_seed(plan: Plan, directory: Path, manifest: Manifest) -> tuple[Plan, tuple[str, ...]]:
+    """The plan with the seed that the run in `directory` took when it was given none, and what is to be said of it.
+
+    A trainer of networks writes the one it took into its models (train_network.py, ss_seed).
+    """
+    if any(argument.name == SEED for argument in plan.arguments):
+        return plan, ()
+    models = [found for name in manifest.final if (found := metadata_of(directory / name))]
+    found = next(iter(models), None) or read_metadata_file(directory)
+    seed = found.metadata.get("ss_seed", "") if found else ""
+    resumed = any(attempt.resumed_from for attempt in manifest.attempts)  # each attempt took its own
+    if resumed or not (seed.isascii() and seed.isdigit()):
+        return plan, ("it was given no seed: another one is taken now, and the weights will be others",)
+    argument = Argument(SEED, (f"--{SEED}={seed}",), seed, _KL)
+    said = f"it was given no seed and took {seed}, as its model says: --seed={seed} is added"
+    return replace(plan, arguments=(*plan.arguments, argument)), (said,)
 
 
 def _files(recorded: Plan, manifest: Manifest, places: Places) -> tuple[tuple[PlannedFile, ...], tuple[str, ...]]:

@@ -17,6 +17,7 @@ from launcher.data.weights import WeightsComparison, compare_weights
 from launcher.demo.layout import Demo, lay_out, missing_packages
 
 NAME = "shapes-v1s4"
+UNSEEDED = "shapes-v2s4"  # a run without a seed
 
 pytestmark = pytest.mark.skipif(bool(missing_packages()), reason="the demo's packages are not installed")
 
@@ -54,8 +55,11 @@ def run(bed: Bed, demo: Demo) -> Path:
     with (demo.checkout / "train_network.py").open("a") as script:
         script.write("\n# edited before the launch\n")
     (demo.checkout / "untracked.bin").write_bytes(bytes(range(256)))
-    said = kl(bed, "launch", NAME, cwd=demo.spec.parent)
-    assert said.code == 0, said.err
+    unseeded = demo.spec.with_name("unseeded.toml")
+    unseeded.write_text(demo.spec.read_text().replace("seed = 42", ""))
+    for words in ((NAME,), (str(unseeded), "--name", UNSEEDED)):
+        said = kl(bed, "launch", *words, cwd=demo.spec.parent)
+        assert said.code == 0, said.err
     demo.spec.unlink()
     (demo.checkout / "untracked.bin").unlink()
     with (demo.checkout / "train_network.py").open("a") as script:
@@ -63,10 +67,10 @@ def run(bed: Bed, demo: Demo) -> Path:
     git(demo.checkout, "commit", "-q", "-am", "another commit")
     with (demo.checkout / "library" / "metadata.py").open("a") as script:
         script.write("\nraise SystemExit('nor this')\n")
-    copy = bed.folder / "elsewhere" / NAME
-    shutil.copytree(bed.root / NAME, copy)
+    elsewhere = bed.folder / "elsewhere"
+    shutil.copytree(bed.root, elsewhere)
     shutil.rmtree(bed.root)
-    return copy
+    return elsewhere / NAME
 
 
 def same_tensors(old: Path, new: Path) -> None:
@@ -109,6 +113,23 @@ def test_reproduce_sh_trains_the_same_weights(bed: Bed, run: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     same_tensors(run / f"{NAME}.safetensors", output / f"{NAME}.safetensors")
+
+
+def test_a_run_without_a_seed_takes_that_of_its_model(bed: Bed, run: Path) -> None:
+    unseeded = run.parent / UNSEEDED
+    assert not any(word.startswith("--seed") for word in manifest_of(unseeded)["argv"])
+    said = kl(bed, "reproduce", str(unseeded))
+    assert said.code == 0, said.err
+    assert "bit for bit" in said.out
+    assert "it was given no seed and took" in said.err
+    new = run.parent / f"{UNSEEDED}-reproduced"
+    assert [word for word in manifest_of(new)["argv"] if word.startswith("--seed=")]
+    output = bed.folder / "by hand, no seed"
+    environ = {**kl_environ(bed), "OUTPUT": str(output)}
+    script = ["sh", str(unseeded / "reproduce.sh")]
+    done = subprocess.run(script, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    same_tensors(unseeded / f"{UNSEEDED}.safetensors", output / f"{UNSEEDED}.safetensors")
 
 
 def test_a_reproduction_is_reproduced_without_the_cache(bed: Bed, run: Path, tmp_path: Path) -> None:

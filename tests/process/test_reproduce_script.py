@@ -79,11 +79,11 @@ def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
     return bed
 
 
-def plan_of(bed: Bed, *arguments: tuple[str, str], config: bytes = b"") -> Plan:
+def plan_of(bed: Bed, *arguments: tuple[str, str], config: bytes = b"", seed: str | None = "7") -> Plan:
     plan = make_plan(bed, "")
     (bed.checkout / f"{plan.name}.py").unlink()
     own = [("output_dir", str(plan.directory)), ("logging_dir", f"{plan.directory}/logs"),
-           ("dataset_config", f"{plan.directory}/config.toml")]  # fmt: skip
+           ("dataset_config", f"{plan.directory}/config.toml"), *([("seed", seed)] if seed else [])]  # fmt: skip
     return replace(
         plan,
         trainer=replace(plan.trainer, script="train.py"),
@@ -139,7 +139,7 @@ def test_it_trains_the_recorded_code_with_the_recorded_words(bed: Bed) -> None:
     assert found["files"] == ["binary.bin", "helper.py", "train.py"]
     output = f"{moved}-reproduced"
     assert found["words"] == [
-        f"--output_dir={output}", f"--logging_dir={output}/logs", f"--dataset_config={moved}/config.toml",
+        f"--output_dir={output}", f"--logging_dir={output}/logs", f"--dataset_config={moved}/config.toml", "--seed=7",
         f"--training_comment={odd}", f"--resume={moved}/a state",
     ]  # fmt: skip
     assert found["cwd"] == f"{output}-code/sd-scripts"
@@ -238,6 +238,19 @@ def test_variables_are_those_of_then(bed: Bed) -> None:
     assert environ["CUDA_VISIBLE_DEVICES"] == "0"  # the user's own choice
     assert not {"OMP_NUM_THREADS", "KL_RUN"} & environ.keys()
     assert not environ["PATH"].startswith("/old")
+
+
+def test_a_seed_that_was_not_given_is_that_of_the_model(bed: Bed) -> None:
+    plan = plan_of(bed, seed=None)
+    plan.directory.mkdir(parents=True)
+    script = written(plan, record(bed.checkout, "sd-scripts", plan.directory))
+    output = f"{plan.directory}-reproduced"
+    done = ran(script)
+    assert "SEED names one" in done.stderr
+    assert not any(word.startswith("--seed") for word in seen(Path(output))["words"])
+    assert reproduced(script, OUTPUT=f"{output}-2", SEED="11")["words"][-1] == "--seed=11"
+    (plan.directory / "metadata.json").write_text('{\n  "metadata": {\n    "ss_seed": "4294967296"\n  }\n}\n')
+    assert reproduced(script, OUTPUT=f"{output}-3")["words"][-1] == "--seed=4294967296"
 
 
 def test_the_exit_code_is_the_trainers(bed: Bed) -> None:

@@ -11,11 +11,11 @@ import pytest
 
 from launcher.base.origin import Source
 from launcher.plan.plan import Plan
-from launcher.record.manifest import FileRecord, Manifest, OptionRecord, RepositoryRecord, TrainerRecord
+from launcher.record.manifest import Attempt, FileRecord, Manifest, OptionRecord, RepositoryRecord, TrainerRecord
 from launcher.run.recorded import recorded_plan
 from launcher.run.reproduce import free_name
 from launcher.run.reproduced_code import lay_out_code
-from launcher.run.reproduced_plan import Places, copied_files, reproduced_plan, unset_now
+from launcher.run.reproduced_plan import Places, copied_files, reproduced_plan, unset_now, with_seed
 
 OLD = "/old/out/fox-v1s4"
 PYTHON = "/env/bin/python"
@@ -149,6 +149,21 @@ def test_what_is_set_only_now_is_left_out_where_that_is_known() -> None:
     environ = {"OMP_NUM_THREADS": "3", "MKL_CBWR": "AVX", "CUDA_VISIBLE_DEVICES": "0", "PYTHONPATH": "/x", "FOO": "1"}
     assert unset_now(manifest_of(), {"MKL_CBWR": "AVX2"}, environ) == ("OMP_NUM_THREADS", "PYTHONPATH")
     assert unset_now(manifest_of(), None, environ) == ()
+
+
+def test_a_seed_is_added_only_when_there_was_none(run: Path) -> None:
+    plan, _ = planned(run)
+    assert with_seed(plan, run, manifest_of()) == (plan, ())
+    unseeded = replace(plan, arguments=tuple(each for each in plan.arguments if each.name != "seed"))
+    assert "another one is taken" in with_seed(unseeded, run, manifest_of())[1][0]
+    (run / "metadata.json").write_text('{"model": "x", "metadata": {"ss_seed": "12"}}')
+    seeded, [said] = with_seed(unseeded, run, manifest_of())
+    assert seeded.arguments[-1].words == ("--seed=12",)
+    assert "took 12" in said
+    resumed = manifest_of(attempts=(Attempt(), Attempt(resumed_from="/state")))
+    assert with_seed(unseeded, run, resumed)[0] == unseeded
+    (run / "metadata.json").write_text('{"model": "x", "metadata": {"ss_seed": "None"}}')
+    assert with_seed(unseeded, run, manifest_of())[0] == unseeded
 
 
 def test_a_name_that_is_free(tmp_path: Path) -> None:
