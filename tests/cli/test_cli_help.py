@@ -7,8 +7,8 @@ import pytest
 from launcher.cli.main import run
 
 ORDER = (
-    "launch", "check", "plan", "dataset", "ls", "show", "note", "logs", "attach", "stop", "resume", "clean",
-    "options", "findings", "demo",
+    "launch", "check", "plan", "dataset", "ls", "show", "note", "logs", "attach", "stop", "resume", "reproduce",
+    "diff", "verify", "clean", "doctor", "options", "setup", "findings", "demo",
 )  # fmt: skip
 
 
