@@ -35,10 +35,10 @@ class Gpus:
     problem: str | None = None
 
 
-def gpus_here(cards: Path = _CARDS, patience: float = _PATIENCE) -> Gpus:
+def gpus_here(cards: Path = _CARDS, patience: float | None = None) -> Gpus:
     """The GPUs of this machine: NVIDIA's by nvidia-smi, else AMD's by what the kernel says. None is no problem.
 
-    `patience` is in seconds, for each of the two questions to the driver.
+    `patience` is in seconds, for each of the two questions to the driver, 5 by default.
     """
     program = shutil.which("nvidia-smi")
     if program is None:
@@ -49,7 +49,7 @@ def gpus_here(cards: Path = _CARDS, patience: float = _PATIENCE) -> Gpus:
         found = [_gpu(line) for line in listing.splitlines() if line.count(",") >= 2]
         cuda = re.search(r"CUDA[\w ]* Version *: *([\d.]+)", ask_driver(program, patience=patience)) if found else None
     except subprocess.TimeoutExpired:
-        return Gpus(problem=f"GPUs: nvidia-smi has not answered within {patience:g} seconds")
+        return Gpus(problem=f"GPUs: nvidia-smi has not answered within {patience or _PATIENCE:g} seconds")
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stdout", None) or str(error)
         return Gpus(problem=f"GPUs: nvidia-smi says {' '.join(str(said).split())[:200]}")
@@ -86,14 +86,14 @@ def memory() -> int:
     return int(psutil.virtual_memory().total)
 
 
-def ask_driver(program: str, *words: str, patience: float = _PATIENCE) -> str:
+def ask_driver(program: str, *words: str, patience: float | None = None) -> str:
     """What nvidia-smi says. Raises OSError and subprocess.SubprocessError when it says nothing."""
     done = subprocess.run(
         [program, *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=patience,
+        timeout=patience or _PATIENCE,
         check=True,
         text=True,
         errors="replace",

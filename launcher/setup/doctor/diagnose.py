@@ -20,7 +20,7 @@ from launcher.setup.doctor.output import OUTPUT, look_at_output
 from launcher.setup.doctor.seen_environment import SeenEnvironment, see_environment
 from launcher.setup.doctor.seen_gpus import SeenGpus, see_gpus
 from launcher.setup.doctor.tokenizers import TOKENIZERS, look_at_tokenizers
-from launcher.setup.doctor.torch_itself import GPU, judge_gpu, judge_torch
+from launcher.setup.doctor.torch_itself import GPU, judge_gpu, judge_numpy, judge_torch
 
 PATIENCE = 2.4  # seconds for everything that is read: with its start, kl doctor ends within 3
 ENVIRONMENT = "environment"
@@ -122,6 +122,7 @@ def _inside(
         return
     yield from judge_gpu(here) if gpus.found is not None else [_not_seen(GPU, gpus.error, patience)]
     yield from judge_torch(seen, mender)
+    yield from judge_numpy(seen, mender)
     at_once = imported_at_once(installation.checkout) if installation.checkout else frozenset()
     yield from judge_beside_torch(seen, mender, at_once)
     yield from judge_packages(seen, mender, installation.options)

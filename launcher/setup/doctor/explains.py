@@ -12,7 +12,7 @@ from launcher.setup.doctor.limits import OPEN_FILES, SHARED_MEMORY
 from launcher.setup.doctor.needed import module_of
 from launcher.trainer.packages import normal_name
 
-_COMPILED = ("Python", "torch", "torchvision", "xformers", "bitsandbytes")
+_COMPILED = ("Python", "numpy", "torch", "torchvision", "xformers", "bitsandbytes")
 _DRIVEN = ("GPU", "torch")
 _MISSING = (
     "triton", "xformers-missing", "wandb-missing", "optimizer-missing", "lycoris-missing", "module-missing",

@@ -30,11 +30,14 @@ class Mender:
 
     def as_required(self, package: str) -> str:
         """Install a package in the version that requirements.txt of the checkout names."""
+        return self.install(self.required(package))
+
+    def required(self, package: str) -> str:
+        """The line of requirements.txt for a package; its bare name where there is none."""
         from launcher.setup.satisfied import named  # noqa: PLC0415 - packaging takes 30 ms
         from launcher.trainer.packages import normal_name  # noqa: PLC0415 - the same
 
-        line = next((each for each in self.requirements if named(each) == normal_name(package)), package)
-        return self.install(line)
+        return next((each for each in self.requirements if named(each) == normal_name(package)), package)
 
     def torch(self, version: str | None = None, *, reinstall: bool = False) -> str | None:
         """Install torch with torchvision for this machine: this version, None for the README's.
@@ -52,7 +55,8 @@ class Mender:
         """Install packages that are compiled for one torch in the version for the one that is there."""
         torch = self.seen.packages.get("torch", "")
         base = self.said.base if self.said else None
-        build = _tag(self.seen)
+        # Without a build in its version it came from the usual index, where those that belong to it are too.
+        build = _tag(self.seen) if "+" in torch else None
         index: tuple[str, ...] = ()
         if build and self._has_pip() and base:
             index = ("--extra-index-url", f"{base}{build}")

@@ -11,8 +11,8 @@ from launcher.setup.doctor.mends import Mender
 from launcher.setup.doctor.seen_environment import SeenEnvironment
 from launcher.setup.doctor.seen_gpus import SeenGpus, version_of
 
-TORCH, GPU = "torch", "GPU"
-_DRIVER_PAGE = "Update the NVIDIA driver"
+TORCH, GPU, NUMPY = "torch", "GPU", "numpy"
+_OPENCV = "opencv-python"
 # A driver runs what is built for any CUDA of its own generation, and for those before (CUDA, minor version
 # compatibility); from 11 on.
 _FIRST_COMPATIBLE = 11
@@ -42,7 +42,7 @@ def judge_torch(seen: SeenEnvironment, mender: Mender) -> Iterator[Diagnosis]:
         message = f"torch {installed or ''} is only half there: its files or its metadata are missing."
         yield wrong(TORCH, " ".join(message.split()), mender.torch(_public(installed), reinstall=True))
         return
-    problems = [*_for_python(seen, mender), *_numpy(seen, mender), *_for_machine(seen, mender)]
+    problems = [*_for_python(seen, mender), *_for_machine(seen, mender)]
     yield from problems
     if not problems:
         yield fine(TORCH, f"{seen.torch.version}, {_built_for(seen)}.")
@@ -73,16 +73,18 @@ def _for_python(seen: SeenEnvironment, mender: Mender) -> Iterator[Diagnosis]:
         yield wrong(TORCH, message, mender.torch(_public(seen.packages.get("torch")), reinstall=True))
 
 
-def _numpy(seen: SeenEnvironment, mender: Mender) -> Iterator[Diagnosis]:
+def judge_numpy(seen: SeenEnvironment, mender: Mender) -> Iterator[Diagnosis]:
     """What was compiled for numpy 1 does not work with numpy 2."""
     numpy = seen.packages.get("numpy", "")
     if not numpy.startswith("2."):
         return
-    modules = (("torch", "torch/lib/libtorch_python.so"), ("opencv-python", "cv2/cv2*.so"))
-    old = [name for name, file in modules if seen.needs_old_numpy(file)]
-    if old:
-        message = f"{listed(old)} {'is' if len(old) == 1 else 'are'} built for numpy 1, and numpy {numpy} is installed."
-        yield wrong(TORCH, message, mender.install("numpy<2"))
+    if seen.needs_old_numpy("torch/lib/libtorch_python.so"):
+        yield wrong(NUMPY, f"{numpy} is installed, and torch is built for numpy 1.", mender.install("numpy<2"))
+    elif seen.needs_old_numpy("cv2/cv2*.so"):
+        have = seen.packages.get(_OPENCV)
+        newer = have is not None and mender.required(_OPENCV) not in (_OPENCV, f"{_OPENCV}=={have}")
+        mend = mender.as_required(_OPENCV) if newer else mender.install("numpy<2")
+        yield wrong(NUMPY, f"{numpy} is installed, and {_OPENCV} {have or ''} is built for numpy 1.", mend)
 
 
 def _for_machine(seen: SeenEnvironment, mender: Mender) -> Iterator[Diagnosis]:
