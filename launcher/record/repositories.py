@@ -47,11 +47,10 @@ def record_code(named: Sequence[tuple[str, Path]]) -> RecordedCode:
     """
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only a launch needs it
 
-    rules = _rules(os.environ)
     with ThreadPoolExecutor(max_workers=4) as pool:
         recorded = [
             found
-            for several in pool.map(lambda each: _recorded(each[0], each[1], rules), _each_once(named))
+            for several in pool.map(lambda each: _recorded(*each), _each_once(named))
             for found in several
         ]
     taken = {record.path for record, _ in recorded if record.inside}
@@ -98,9 +97,11 @@ def one_line(path: str) -> str:
     return path.replace("\\", "\\\\").replace("\n", "\\n") if "\n" in path else path
 
 
-def _rules(environ: Mapping[str, str]) -> Rules:
-    values = {name: os.fsencode(value) for name, value in environ.items() if names_a_secret(name)}
-    return Rules(secrets={name: value for name, value in values.items() if len(value) >= _SHORTEST_SECRET})
+def _secrets(environ: Mapping[str, str], credentials: Mapping[str, str]) -> dict[str, bytes]:
+    """What must not stand in a patch, by how it is called there."""
+    values = {f"the value of {name}": value for name, value in environ.items() if names_a_secret(name)}
+    values.update((f"the password in {key}", value) for key, value in credentials.items())
+    return {name: os.fsencode(value) for name, value in values.items() if len(value) >= _SHORTEST_SECRET}
 
 
 def _each_once(named: Sequence[tuple[str, Path]]) -> list[tuple[str, Path]]:
@@ -122,7 +123,7 @@ def _each_once(named: Sequence[tuple[str, Path]]) -> list[tuple[str, Path]]:
 Recorded = tuple[RepositoryRecord, bytes]
 
 
-def _recorded(name: str, folder: Path, rules: Rules, inside: str | None = None) -> list[Recorded]:
+def _recorded(name: str, folder: Path, inside: str | None = None) -> list[Recorded]:
     """A repository with its submodules after it, each with its patch."""
     try:
         standing = standing_of(folder, untracked=True)
@@ -133,13 +134,13 @@ def _recorded(name: str, folder: Path, rules: Rules, inside: str | None = None) 
     submodules = [
         found
         for path, place in _submodules(standing)
-        for found in _recorded(f"{name}/{path}", place, rules, inside=name)
+        for found in _recorded(f"{name}/{path}", place, inside=name)
     ]
     changed_below = any(record.dirty for record, _ in submodules)
     dirty = bool(standing.changes) or changed_below
     facts = replace(_facts(name, standing), dirty=dirty, inside=inside)
     try:
-        found = uncommitted(standing, rules)
+        found = uncommitted(standing, Rules(secrets=_secrets(os.environ, standing.credentials)))
     except Exception as error:
         problem = f"what was not committed could not be recorded: {_said(error)}"
         return [(replace(facts, problem=problem), b""), *submodules]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,6 +45,7 @@ class Standing:
     hidden: tuple[Change, ...]
     absent: int
     submodules: tuple[bytes, ...]
+    credentials: Mapping[str, str]  # that its configuration holds, by the key of the setting; never written down
     keeps_modes: bool  # False: core.fileMode says that this file system knows no programs
 
 
@@ -72,6 +74,7 @@ def standing_of(folder: Path, *, untracked: bool) -> Standing | None:
         hidden=hidden,
         absent=absent,
         submodules=submodules,
+        credentials=dict(_credentials(settings)),
         keeps_modes=modes,
     )
 
@@ -128,6 +131,17 @@ def _remote(settings: Mapping[str, str]) -> str | None:
     return None if url is None else without_credentials(url)
 
 
+def _credentials(settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Passwords and tokens in URLs and headers: `git submodule add` writes such a URL into .gitmodules too."""
+    for key, value in settings.items():
+        found = re.search(r"://([^/\s]*)@", value)
+        if found:
+            user, _, password = found[1].partition(":")
+            yield key, password or user
+        elif key.endswith(".extraheader"):
+            yield key, value.rpartition(" ")[2]
+
+
 def _status(root: Path, objects: Path, filters: Sequence[str], *, untracked: bool) -> Standing:
     """`git status`, whose second porcelain form is stable (git-status(1))."""
     how = ["--no-renames", "--no-ahead-behind", "--ignore-submodules=dirty"]
@@ -162,6 +176,7 @@ def _status(root: Path, objects: Path, filters: Sequence[str], *, untracked: boo
         (),
         0,
         (),
+        {},
         keeps_modes=True,
     )
 

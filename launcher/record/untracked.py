@@ -22,7 +22,7 @@ _MOST_LINES = 50  # of what was left out
 class Rules:
     """What goes into a patch. Sizes are in bytes; `looked_at` is how much may lie in one untracked folder.
 
-    `secrets` are values that must not stand in a patch, by the variable that holds them.
+    `secrets` are values that must not stand in a patch, by how each is called ("the value of WANDB_API_KEY").
     """
 
     file: float = _MIB

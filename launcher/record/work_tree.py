@@ -104,7 +104,7 @@ class _Store:
                 entries.append(_Entry(change.path, GONE, ""))
                 continue
             content = _content(self._standing.root, change, min(rules.tracked_file, rules.tracked_all - total))
-            why = content if isinstance(content, str) else _holds(content, rules.secrets, "it holds the value of")
+            why = content if isinstance(content, str) else _holds(content, rules.secrets, "it holds")
             if isinstance(content, str) or why is not None:
                 left_out.append(LeftOut(change.path, str(why)))
                 continue
@@ -225,7 +225,7 @@ def _held_before(standing: Standing, changes: Sequence[Change], rules: Rules) ->
         return left_out
     contents = committed_contents(standing.root, [str(change.committed) for change in committed])
     for change, content in zip(committed, contents, strict=False):
-        why = _holds(content, rules.secrets, "what was committed holds the value of")
+        why = _holds(content, rules.secrets, "what was committed holds")
         if why is not None:
             left_out.append(LeftOut(change.path, why))
     return left_out

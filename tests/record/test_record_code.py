@@ -230,6 +230,23 @@ def test_values_of_secret_variables_are_in_no_patch(
     assert left_out(checkout) == ()
 
 
+@pytest.mark.parametrize("url", ["https://me:{}@example.org/x", "https://{}@example.org/x", "ssh://{}:y@example.org/x"])
+def test_passwords_of_remotes_are_in_no_patch(checkout: Path, url: str) -> None:
+    """As `git submodule add` writes them into .gitmodules."""
+    git(checkout, "config", "submodule.sub.url", url.format("p4ssw0rd-p4ssw0rd"))
+    (checkout / ".gitmodules").write_text('[submodule "sub"]\n\turl = ' + url.format("p4ssw0rd-p4ssw0rd"))
+    (checkout / "sound.py").write_text("me = y = 1")
+    expected = () if ":y" in url else (".gitmodules: it holds the password in submodule.sub.url",)
+    assert left_out(checkout) == expected
+    assert b"sound.py" in patch_of(checkout)
+
+
+def test_a_header_with_a_token_is_in_no_patch(checkout: Path) -> None:
+    git(checkout, "config", "http.https://example.org/.extraheader", "AUTHORIZATION: basic eDpnaHBfc2VjcmV0")
+    (checkout / "a.py").write_text("header = 'basic eDpnaHBfc2VjcmV0'")
+    assert left_out(checkout) == ("a.py: it holds the password in http.https://example.org/.extraheader",)
+
+
 def test_values_of_other_variables_and_short_ones_do_not_matter(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,7 +63,7 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(actions, max_size=14))
 def test_any_edits(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, object, object]]) -> None:
     place = tmp_path_factory.mktemp("any")
