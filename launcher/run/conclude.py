@@ -13,7 +13,6 @@ from launcher.run.attempt import end, write
 from launcher.run.clean import tidy
 from launcher.run.failure import Failure, explain, free_bytes, read_end, recorded_options, trainer_exit_code
 from launcher.run.outcome import Facts, Outcome, derive, kl_exit_code
-from launcher.run.recorder import NOT_WAITED
 from launcher.run.result import RunResult
 from launcher.run.screen import SafeScreen
 from launcher.run.watch import Watch
@@ -31,6 +30,7 @@ class Ended:
     stop_reason: str | None = None
 
 
+NOT_WAITED = 1.5  # seconds that the record of a run is waited for whose end is not to be held up
 # The manifest with what of the record was still to come; it is waited for as many seconds, None for all of it.
 Complete = Callable[[Manifest, float | None], Manifest]
 

@@ -18,7 +18,6 @@ from launcher.run.directory import LOG, Taken, give_back, held, take, unavailabl
 from launcher.run.kl_log import KlLog
 from launcher.run.outcome import Outcome
 from launcher.run.process import Processes, reap, start
-from launcher.run.recorder import Recorder
 from launcher.run.result import RunResult
 from launcher.run.roots import remember_root
 from launcher.run.screen import SafeScreen, Screen
@@ -116,6 +115,8 @@ def follow_attempt(plan: Plan, running: Running, asked: Asked, screen: SafeScree
 
 
 def _followed(plan: Plan, running: Running, asked: Asked, screen: SafeScreen) -> RunResult:
+    from launcher.run.recorder import Recorder  # noqa: PLC0415 - with all it needs: the training runs by now
+
     on_terminals = terminals()
     manifest, processes = running.manifest, running.processes
     log = manifest.attempts[-1].log

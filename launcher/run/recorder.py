@@ -34,7 +34,6 @@ from launcher.run.recorder_results import Result, merged, not_done
 from launcher.run.screen import Screen
 from launcher.run.signals import Asked
 
-NOT_WAITED = 1.5  # seconds that the record of a run has whose end is not to be held up
 _SAID_AFTER = 1.0  # seconds of waiting
 _STEP = 0.05
 _LETS_GO = 0.5  # seconds in which the thread notices that it is to stop
