@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 _PATIENCE = 0.5  # seconds without a line
 
@@ -24,29 +28,38 @@ def reading_progress() -> Iterator[Callable[[str], None]]:
 
 
 class _Line:
+    """Comes up by itself: reading one large file says nothing more until it is done."""
+
     def __init__(self) -> None:
-        self._started = time.monotonic()
-        self._update: Callable[[str], None] | None = None
-        self._close: Callable[[], None] | None = None
+        self._text = ""
+        self._status: Status | None = None
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(_PATIENCE, self._open)
+        self._timer.daemon = True
+        self._timer.start()
 
     def show(self, text: str) -> None:
-        if self._update is None:
-            if time.monotonic() - self._started < _PATIENCE:
-                return
-            self._open()
-        if self._update is not None:
-            self._update(text)
+        with self._lock:
+            self._text = text
+            if self._status is not None:
+                self._status.update(_said(text))
 
     def close(self) -> None:
-        if self._close is not None:
-            self._close()
+        self._timer.cancel()
+        self._timer.join()
+        if self._status is not None:
+            self._status.stop()
 
     def _open(self) -> None:
         from rich.console import Console
-        from rich.markup import escape
         from rich.status import Status
 
-        status = Status("", console=Console(stderr=True))
-        status.start()
-        self._close = status.stop
-        self._update = lambda text: status.update(f"Reading {escape(text)}")
+        with self._lock:
+            self._status = Status(_said(self._text), console=Console(stderr=True))
+            self._status.start()
+
+
+def _said(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(f"Reading {text if text.isprintable() else repr(text)}")
