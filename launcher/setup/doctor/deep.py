@@ -16,7 +16,7 @@ from launcher.setup.doctor.mends import Mender
 from launcher.setup.doctor.seen_environment import SeenEnvironment
 from launcher.setup.doctor.torch_itself import runs_on
 
-DEEP = "a product on the device"
+DEEP = "device"
 PATIENCE = 180.0  # seconds: torch alone takes 20 from a cold disk
 _MARK = "kl-doctor: "
 _BESIDE = ("torchvision", "xformers", "bitsandbytes", "accelerate", "lycoris")
