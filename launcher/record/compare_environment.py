@@ -8,14 +8,18 @@ from launcher.record.difference import Difference
 from launcher.record.environment_differences import differences_of
 from launcher.record.side import Side
 from launcher.record.variables import RECORDED
+from launcher.trainer.packages import normal_name
 
 PACKAGES, ENVIRONMENT = "packages", "environment"
+# Named before the others: what a training's numbers depend on most.
+_FIRST = frozenset({"torch", "lycoris-lora", "accelerate", "diffusers", "transformers", "xformers", "bitsandbytes"})
 
 
 def compare_environments(a: Side, b: Side) -> Iterator[Difference]:
     """What differs of the environments that both have recorded, and of the variables that kl set for the trainer."""
     if a.environment is not None and b.environment is not None:
-        for each in differences_of(a.environment, b.environment):
+        found = differences_of(a.environment, b.environment)
+        for each in sorted(found, key=lambda each: normal_name(each.name.partition("'")[0]) not in _FIRST):
             section = PACKAGES if each.kind == "packages" else ENVIRONMENT
             yield Difference(section, each.name, each.before, each.after)
     before, after = _own_variables(a), _own_variables(b)

@@ -103,7 +103,8 @@ def test_a_dataset_config_that_cannot_be_read_is_compared_by_its_lines() -> None
 
 
 def test_sample_prompts() -> None:
-    a, b = (replace(side(), files={"sample-prompts.txt": text}) for text in (b"a fox\na cat\n", b"# mine\na fox\n\na dog"))
+    texts = (b"a fox\na cat\n", b"# mine\na fox\n\na dog")
+    a, b = (replace(side(), files={"sample-prompts.txt": text}) for text in texts)
     found = only(a, b)
     assert (found.section, found.name, found.a, found.b) == ("sample_prompts", "prompt 2", "a cat", "a dog")
 
@@ -227,6 +228,13 @@ def test_another_torch() -> None:
     assert (found.section, found.name, found.a, found.b) == ("packages", "torch", "2.7.1", "2.8.0")
     built = replace(side(), environment=environment(torch=TorchRecord("2.7.1", "11.8")))
     assert only(side(), built).section == "packages"
+
+
+def test_torch_is_named_before_what_matters_less() -> None:
+    packages = tuple(PackageRecord(name, "1") for name in ("annotated-types", "torch", "zipp"))
+    other = replace(side(), environment=environment(packages=packages))
+    first = [name for _, name in named(compare(side(), other))[:2]]
+    assert first == ["lycoris-lora", "torch"]
 
 
 def test_another_machine() -> None:
