@@ -203,7 +203,7 @@ if sys.argv[3]:
         return wait
     place, name = launcher.run.launch, "take" if sys.argv[3] == "before" else sys.argv[3]
     if sys.argv[3] == "archive":  # in its middle: the files are there, their manifest is not
-        place, name = launcher.record.archive, "_first_manifest"
+        place, name = launcher.record.archive, "first_manifest"
     if "." in sys.argv[3]:
         import importlib
         module, _, name = sys.argv[3].rpartition(".")
