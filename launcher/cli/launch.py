@@ -53,7 +53,7 @@ def launch_plan(plan: Plan, *, plain: bool = False) -> int:
     from launcher.run.screen import open_screen
 
     show_findings(plan.findings)
-    variables = {**os.environ, **plan.environment.variables, **plan.variables}
+    variables = plan.environ(os.environ)
     gpus = chosen_gpus({argument.name: argument.value for argument in plan.accelerate}, variables)
     screen = open_screen(plain=plain, aside=GpuLine(gpus))
     screen.announce(f"{plan.name}: {plan.trainer.script} → {short(plan.directory)}")

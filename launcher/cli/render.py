@@ -77,6 +77,7 @@ def plan_as_data(plan: Plan) -> dict[str, Any]:
             "label": plan.environment.label,
             "python": str(plan.environment.python),
             "variables": {**plan.environment.variables, **plan.variables},
+            "unset": list(plan.environment.unset),
         },
         "argv": list(plan.argv),
         "accelerate": [_argument_as_data(argument) for argument in plan.accelerate],

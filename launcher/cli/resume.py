@@ -73,6 +73,7 @@ def _resumption(name: str, steps: int | None, allow: list[str], *, as_recorded: 
     from launcher.run.changes import change_of_epoch, changes_since
     from launcher.run.recorded import recorded_plan
     from launcher.run.resume import Resumption, choose
+    from launcher.setup.conda_environments import activated_again
 
     run, manifest, outcome = known_run(name)
     if run.removed:
@@ -81,6 +82,8 @@ def _resumption(name: str, steps: int | None, allow: list[str], *, as_recorded: 
     start, notes = choose(run.directory, manifest, outcome, steps)
     plan = recorded_plan(run.directory, manifest)
     resume_scripts(plan)
+    plan = replace(plan, environment=activated_again(plan.environment, plan.variables))
+    notes = (*notes, *plan.environment.problems)
     changes = list(changes_since(run.directory, manifest))
     if plan.spec.is_file():
         now, examined = _checked_now(plan, manifest, allow)

@@ -18,7 +18,7 @@ from launcher.plan.checks.secret_values import check_secret_values, holds_secret
 from launcher.plan.checks.steps import check_steps
 from launcher.plan.checks.unread import check_unread
 from launcher.plan.checks.where_keys_belong import other_places
-from launcher.plan.codes import PATH
+from launcher.plan.codes import ACTIVATION, PATH
 from launcher.plan.data_files import DataFiles, find_data_files
 from launcher.plan.outputs import DEFAULT_STEPS, expected_outputs, whole_number
 from launcher.plan.paths import RESUME_FROM_HUB, is_path, with_whole_paths
@@ -36,6 +36,7 @@ from launcher.trainer.source_text import SourceText
 
 _KL = Origin(Source.KL, "kl")
 # So that the log shows a line when it happens, in one encoding, and progress bars do not flood it.
+_ACTIVATION_HINT = "The training goes without what this would set. Mend it, or set the variables in env.variables."
 _TRAINER_VARIABLES = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "TQDM_MININTERVAL": "1"}
 
 
@@ -71,7 +72,7 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
     name = given.spec.name
     run = given.tables.run
     # Refused below, and kept out of the plan: a secret must not be printed with it.
-    secrets = secret_values(given.environ)
+    secrets = secret_values({**given.environ, **given.environment.secrets})
     written = [setting for setting in given.settings if not (is_secret(setting) or holds_secret(setting, secrets))]
     allowed = [setting for setting in written if setting.key not in SETS_ITSELF]
     resolved = resolve(allowed, given.options, run.drop)
@@ -107,6 +108,7 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
     repositories = tuple(_repositories(given.tables, given.environ, findings))
     files = tuple(_files(given.spec, data, accelerate))
     findings += check_secret_values(given.settings, files, secrets)
+    findings += [ACTIVATION.at(None, f"{problem}.", _ACTIVATION_HINT) for problem in given.environment.problems]
     plan = Plan(
         name=name.text,
         directory=directory,
@@ -138,7 +140,7 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
         accelerate=accelerate.arguments,
         files=data.files,
         directory=directory,
-        environ={**given.environ, **plan.variables},
+        environ=plan.environ(given.environ),
         meant=meant if resolved.unknown else None,
     )
     return plan, candidate

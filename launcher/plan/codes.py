@@ -128,3 +128,10 @@ ENVIRONMENT = Code(
     "kl",
     can_be_allowed=False,
 )
+ACTIVATION = Code(
+    "activation",
+    Severity.WARNING,
+    "A part of what activating the conda environment does has failed, so the training would miss variables that its "
+    "packages set.",
+    "conda/activate.py, build_activate",
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from launcher.base.findings import Finding, Severity
@@ -13,12 +13,19 @@ from launcher.base.settings import Setting, Value
 
 @dataclass(frozen=True)
 class TrainingEnvironment:
-    """The interpreter that trains, and what its activation would set."""
+    """The interpreter that trains, and what its activation would do.
+
+    `variables` are set, `unset` taken away. `secrets` are set too, and never shown or written down. `problems` are
+    what of the activation did not work.
+    """
 
     kind: str  # conda, venv or python
     label: str  # how a person names it: the environment's name or folder
     python: Path
     variables: Mapping[str, str]
+    unset: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,11 @@ class Plan:
         flags = tuple(word for argument in self.accelerate for word in argument.words)
         words = tuple(word for argument in self.arguments for word in argument.words)
         return (*launch, *flags, self.trainer.script, *words)
+
+    def environ(self, outside: Mapping[str, str]) -> dict[str, str]:
+        """All variables of the trainer, when kl itself has those `outside`."""
+        kept = {name: value for name, value in outside.items() if name not in self.environment.unset}
+        return {**kept, **self.environment.secrets, **self.environment.variables, **self.variables}
 
     @property
     def errors(self) -> tuple[Finding, ...]:

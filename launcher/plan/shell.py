@@ -22,6 +22,10 @@ def _lines(plan: Plan) -> Iterator[str]:
     for file in plan.files:
         yield f"{_write(file, f'{directory}/{file.name}')} &&"
     yield f"cd {quote(str(plan.trainer.checkout))} &&"
+    if plan.environment.secrets:
+        yield f"# not shown, for they are secret: {', '.join(plan.environment.secrets)}. Set them before."
+    if plan.environment.unset:
+        yield f"unset {' '.join(plan.environment.unset)} &&"
     variables = {**plan.environment.variables, **plan.variables}
     words = ["env", *(f"{key}={value}" for key, value in variables.items()), *plan.argv]
     yield " \\\n  ".join(quote(word) for word in words)

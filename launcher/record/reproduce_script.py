@@ -16,7 +16,10 @@ from launcher.record.variables import PLACES, RECORDED
 REPRODUCE_SCRIPT = "reproduce.sh"
 CHECKOUT = "sd-scripts"  # the name of the checkout's record
 # They follow from the interpreter, the code and the run directory.
-SET_ANEW = frozenset({"PATH", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "KL_RUN"})
+SET_ANEW = frozenset({
+    "PATH", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "CONDA_SHLVL", "CONDA_PROMPT_MODIFIER",
+    "KL_RUN",
+})  # fmt: skip
 # They are about this machine: whoever trains again sets his own, and what was recorded holds where he does not.
 OF_THE_MACHINE = PLACES | {
     "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ZE_AFFINITY_MASK",

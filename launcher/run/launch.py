@@ -86,7 +86,7 @@ def start_attempt(
         write_manifest(manifest, plan.directory)
     except OSError as error:
         raise unavailable(plan.directory, error) from None
-    variables = {**os.environ, **plan.environment.variables, **plan.variables}
+    variables = plan.environ(os.environ)
     try:
         processes = start(plan.argv, plan.trainer.checkout, variables, plan.directory / log, plan.directory)
     except (OSError, ValueError) as error:

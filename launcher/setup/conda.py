@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from launcher.base.errors import ExitCode, KlError
-from launcher.setup.conda_environments import BASE, CondaEnvironment, homes
+from launcher.setup.activation import BASE
+from launcher.setup.conda_environments import CondaEnvironment, homes
 
 _NAMES = ("conda", "mamba", "micromamba")
 _FOLDERS = ("bin", "condabin")

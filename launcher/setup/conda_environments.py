@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from launcher.plan.plan import TrainingEnvironment
+from launcher.plan.secrets import names_a_secret, secrets_in
+from launcher.setup.activation import BASE, activation
 
-BASE = "base"
 # Where installers put a base environment when nobody says otherwise, in the home folder and outside of it.
 HOMES = ("miniforge3", "mambaforge", "miniconda3", "anaconda3", "micromamba", ".local/share/mamba")
 _SYSTEM_HOMES = ("/opt/conda", "/opt/miniforge3", "/opt/mambaforge", "/opt/miniconda3", "/opt/anaconda3")
@@ -25,11 +26,32 @@ class CondaEnvironment:
 
 def conda_at(prefix: Path, name: str | None = None, environ: Mapping[str, str] = os.environ) -> TrainingEnvironment:
     """The environment in this folder, with what its activation sets. Whether it is there is not looked at."""
-    folder = prefix / "bin"
-    label = name or prefix.name
-    path = os.pathsep.join([str(folder), *filter(None, [environ.get("PATH")])])
-    variables = {"CONDA_PREFIX": str(prefix), "CONDA_DEFAULT_ENV": label, "PATH": path}
-    return TrainingEnvironment("conda", label, folder / "python", variables)
+    found = activation(prefix, environ)
+    every = {**environ, **found.variables}
+    secrets = {key: value for key, value in found.variables.items() if names_a_secret(key) or secrets_in(value, every)}
+    return TrainingEnvironment(
+        "conda",
+        name or prefix.name,
+        prefix / "bin" / "python",
+        {key: value for key, value in found.variables.items() if key not in secrets},
+        found.unset,
+        secrets,
+        found.problems,
+    )
+
+
+def activated_again(
+    environment: TrainingEnvironment, recorded: Mapping[str, str], environ: Mapping[str, str] = os.environ
+) -> TrainingEnvironment:
+    """The environment of a recorded run, whose variables are on record, with what is not: what its activation takes
+    away, and its secrets. The same where it was not conda's.
+    """
+    prefix = recorded.get("CONDA_PREFIX")
+    if not prefix or Path(prefix) / "bin" != environment.python.parent:
+        return environment
+    now = conda_at(Path(prefix), environ=environ)
+    unset = tuple(name for name in now.unset if name not in recorded)
+    return replace(environment, unset=unset, secrets=now.secrets, problems=now.problems)
 
 
 def conda_environments(
