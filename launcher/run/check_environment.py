@@ -13,6 +13,7 @@ from launcher.record.manifest import Manifest
 from launcher.run.check_files import is_there
 from launcher.run.checked import Checked, State
 
+_INTERPRETERS = ("python", "pypy")
 _MUST_BE_SAME = ("python", "packages")  # kinds of differences; machine and variables are only noted
 
 
@@ -25,6 +26,9 @@ def check_environment(directory: Path, manifest: Manifest) -> Iterator[Checked]:
     python = Path(manifest.python)
     if not is_there(python):
         yield Checked(ENVIRONMENT, str(python), State.GONE, "and its packages cannot be checked")
+        return
+    if not _may_be_asked(python, directory):
+        yield Checked(ENVIRONMENT, str(python), State.UNCHECKED, "is no interpreter, and was not asked")
         return
     now, problems = read_environment(python, dict(manifest.variables or {}))
     differences = differences_of(recorded, now)
@@ -48,3 +52,7 @@ def recorded_environment(directory: Path) -> EnvironmentRecord | None:
     except (OSError, EnvironmentFileError):
         return None
 
+
+def _may_be_asked(python: Path, directory: Path) -> bool:
+    """Whether this is an interpreter of this machine: a run directory may come from anybody, and brings no programs."""
+    return python.is_absolute() and python.name.startswith(_INTERPRETERS) and not python.is_relative_to(directory)

@@ -101,6 +101,23 @@ def test_the_record_is_true(demo: Demo) -> None:
     assert manifest["trainer"]["commit"] == commit and manifest["trainer"]["dirty"] is False
 
 
+def test_all_is_as_recorded_and_a_launch_now_would_be_the_same(demo: Demo) -> None:
+    ended = demo.kl("verify", NAME)
+    assert (ended.code, ended.err) == (0, "") and ended.out.endswith("Everything is as recorded.\n")
+    ended = demo.kl("diff", NAME, "specs/shapes.toml")
+    assert (ended.code, ended.err) == (0, "") and ended.out.endswith("They are the same.\n")
+    caption = next((demo.folder / "datasets").rglob("img/*.txt"))
+    before = caption.read_bytes()
+    try:
+        caption.write_text("another caption")
+        ended = demo.kl("verify", NAME)
+        assert ended.code == 1 and f"{caption.parent.name}/{caption.name} is another caption now" in ended.out
+        (found,) = json.loads(demo.kl("diff", NAME, "specs/shapes.toml", "--json").out)["differences"]
+        assert (found["section"], found["b"], found["note"]) == ("dataset", "another caption", "caption changed")
+    finally:
+        caption.write_bytes(before)
+
+
 def test_the_loss_went_down(demo: Demo) -> None:
     log = (demo.run / "sdscripts.log").read_text(encoding="utf-8", errors="replace")
     losses = [float(text) for text in re.findall(r"avr_loss=([0-9.]+)", log)]
