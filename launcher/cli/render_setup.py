@@ -7,7 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from launcher.cli.render import short
+from launcher.cli.render_doctor import diagnoses_as_text
 from launcher.record.packages import without_secrets
+from launcher.setup.doctor.diagnosis import Diagnosis, Status
+from launcher.setup.doctor.folders import nearest_existing
 from launcher.setup.facts import Facts
 from launcher.setup.step import Name, Step
 from launcher.setup.wishes import NAME, Wishes
@@ -35,8 +38,8 @@ def steps_as_text(steps: Sequence[Step], facts: Facts) -> Iterator[str]:
     if facts.machine.other_gpus:
         yield f"{facts.machine.other_gpus[0]}: torch has a build for it under --cuda rocm… with --torch-index."
     needed = sum(_NEEDS.get(step.name, 0) for step in steps if step.done is None)
-    free = _free(facts.environment.folder)
-    if needed and free is not None and free < needed:
+    free = shutil.disk_usage(nearest_existing(facts.environment.folder)).free
+    if needed and free < needed:
         yield f"It may need {needed / 1e9:.0f} GB, and {free / 1e9:.1f} GB are free on the disk of the environment."
 
 
@@ -58,6 +61,13 @@ def result_as_text(wishes: Wishes, facts: Facts) -> Iterator[str]:
     yield f"Next: kl launch NAME. Newer sd-scripts: kl setup --update{elsewhere}; and back: --back."
 
 
+def checks_as_text(found: Sequence[Diagnosis]) -> Iterator[str]:
+    """What the doctor has to say against it; nothing when that is nothing."""
+    wrong = [each for each in found if each.status is not Status.FINE]
+    if wrong:
+        yield from diagnoses_as_text(wrong, shutil.get_terminal_size((100, 24)).columns)
+
+
 def _words(argv: Sequence[str]) -> str:
     """A command as a person reads it: without the program that a -c holds."""
     import shlex
@@ -70,8 +80,3 @@ def _shorter(text: str) -> str:
     """The home folder as ~."""
     home = str(Path.home())
     return text.replace(f"{home}/", "~/")
-
-
-def _free(folder: Path) -> int | None:
-    place = next((each for each in (folder, *folder.parents) if each.exists()), None)
-    return shutil.disk_usage(place).free if place else None

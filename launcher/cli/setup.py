@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from launcher.setup.facts import Machine
+    from launcher.setup.facts import Facts, Machine
     from launcher.setup.step import Step
     from launcher.setup.wishes import Wishes
 
@@ -131,7 +131,24 @@ def _set_up(wishes: Wishes, machine: Machine) -> int:
             print("\nStopped. The same command goes on from here.", file=sys.stderr)
             return 128 + stopped.signal_number
     show_lines(result_as_text(wishes, facts))
-    return 0
+    return _examined(facts)
+
+
+def _examined(facts: Facts) -> int:
+    """What the doctor says of what was made. Returns kl's exit code."""
+    from launcher.base.errors import ExitCode
+    from launcher.cli.render import show_lines
+    from launcher.cli.render_setup import checks_as_text
+    from launcher.run.roots import DEFAULT_OUTPUT_ROOT
+    from launcher.setup.doctor.checkout import CHECKOUT
+    from launcher.setup.doctor.diagnose import ENVIRONMENT, LIMITS, diagnose, is_ready
+    from launcher.setup.doctor.installation import Installation
+
+    output = Path(DEFAULT_OUTPUT_ROOT).expanduser()
+    here = Installation(checkout=facts.checkout.folder, python=facts.environment.python, output_root=output)
+    found = diagnose(here, patience=None, subjects=(CHECKOUT, ENVIRONMENT, LIMITS))
+    show_lines(checks_as_text(found))
+    return 0 if is_ready(found) else int(ExitCode.ENVIRONMENT_NOT_READY)
 
 
 class _Lines:

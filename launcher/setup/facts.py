@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from launcher.setup.conda import CondaProgram
 from launcher.setup.made import Made
 
 
@@ -29,6 +30,7 @@ class Machine:
     system: str = "Linux"
     git: str | None = None
     uv: str | None = None
+    conda: CondaProgram | None = None
     pythons: tuple[Interpreter, ...] = ()
     gpus: tuple[str, ...] = ()
     driver_cuda: tuple[int, int] | None = None

@@ -17,7 +17,9 @@ from launcher.base.places import data_folder, state_folder
 from launcher.record.git import GitError, git
 from launcher.record.machine import gpus_here
 from launcher.setup.clone import wanted_revision
+from launcher.setup.conda import conda_program
 from launcher.setup.configuration import is_configured
+from launcher.setup.doctor.folders import nearest_existing
 from launcher.setup.facts import CheckoutFacts, Facts, Interpreter, Machine
 from launcher.setup.look_environment import look_at_environment
 from launcher.setup.made import read_mark
@@ -40,10 +42,17 @@ def checkout_folder(wishes: Wishes) -> Path:
 
 
 def environment_folder(wishes: Wishes) -> Path:
-    """Where the environment is, or comes to."""
+    """Where the environment is, or comes to: of conda below its root, so that it is activated by its name."""
     if wishes.environment_folder is not None:
         return wishes.environment_folder.expanduser().absolute()
-    return data_folder() / "environments" / wishes.name
+    own = data_folder() / "environments" / wishes.name
+    if wishes.kind == "venv" or (wishes.kind is None and os.path.lexists(own)):
+        return own
+    program = conda_program()
+    named = program.root / "envs" / wishes.name if program is not None and program.root is not None else None
+    if named is None or not (wishes.kind == "conda" or read_mark(named) is not None):
+        return own
+    return named if os.access(nearest_existing(named), os.W_OK) else own
 
 
 def setup_state(wishes: Wishes) -> Path:
@@ -80,6 +89,7 @@ def look_at_machine(wishes: Wishes, environ: Mapping[str, str] = os.environ) -> 
         system=platform.system(),
         git=shutil.which("git"),
         uv=_answering(shutil.which("uv")),
+        conda=conda_program(environ),
         pythons=tuple(_pythons(wishes.python, environ)),
         gpus=names if nvidia else (),
         driver_cuda=(int(cuda[1]), int(cuda[2])) if cuda else None,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.words import listed, some_of
+from launcher.setup.conda import HISTORY, install
 from launcher.setup.facts import EnvironmentFacts, Facts, Interpreter
 from launcher.setup.made import Made
 from launcher.setup.satisfied import named, satisfied, unsatisfied
@@ -17,6 +20,8 @@ from launcher.setup.wishes import Wishes
 # sd-scripts' README: written for 3.10, and 3.11 and 3.12 will work.
 VERSIONS = ((3, 10), (3, 11), (3, 12))
 LYCORIS = "lycoris-lora"
+_ITSELF = re.compile(r"^(-e|--editable)[ =]+\.", re.MULTILINE)  # the line by which sd-scripts installs itself
+_OWN = frozenset({"library", "pip", "setuptools", "wheel"})  # of every environment, or of the checkout
 
 
 def environment_steps(wishes: Wishes, facts: Facts, torch: TorchBuild) -> Iterator[Step]:
@@ -25,6 +30,8 @@ def environment_steps(wishes: Wishes, facts: Facts, torch: TorchBuild) -> Iterat
     Raises KlError for an environment that kl did not make and was not told to adopt.
     """
     yield _environment(wishes, facts)
+    if is_half_made(facts.environment):  # nothing of it stays
+        facts = replace(facts, environment=EnvironmentFacts(facts.environment.folder))
     yield _torch(wishes, facts, torch)
     yield from _xformers(wishes, facts, torch)
     yield _requirements(wishes, facts, torch)
@@ -46,8 +53,10 @@ def _environment(wishes: Wishes, facts: Facts) -> Step:
         version = ".".join(map(str, environment.version or ()))
         return Step(Name.ENVIRONMENT, "The environment", done=f"{kind} {environment.folder}, Python {version}")
     half = " It was left half made, and is made anew." if environment.exists else ""
+    files: tuple[tuple[Path, bytes], ...] = ()
     if kind == "conda":
-        python, ways = wishes.python or "3.10", conda_ways(wishes, facts)
+        python, ways = _conda(wishes, facts)
+        files = ((environment.folder / HISTORY, b""),)  # with the mark in it, it is an environment without packages
     else:
         python, ways = _venv(wishes, facts)
     return Step(
@@ -57,17 +66,31 @@ def _environment(wishes: Wishes, facts: Facts) -> Step:
         ways=ways,
         makes=environment.folder,
         made=Made(kind=kind, name=wishes.name),
+        files=files,
         notes=(half.strip(),) if half else (),
     )
 
 
-def conda_ways(wishes: Wishes, facts: Facts) -> tuple[Way, ...]:
-    """Conda's own command that makes the environment."""
-    raise KlError(
-        "kl cannot make conda environments yet.",
-        code=ExitCode.ENVIRONMENT_NOT_READY,
-        hint=f"--env venv, or make it yourself and adopt it: --adopt --environment-folder {facts.environment.folder}",
-    )
+def _conda(wishes: Wishes, facts: Facts) -> tuple[str, tuple[Way, ...]]:
+    """The Python in words, and the ways to a conda environment of it, with the user's own channels first."""
+    program, folder = facts.machine.conda, facts.environment.folder
+    if program is None:
+        raise KlError(
+            "Neither conda nor mamba nor micromamba is there.",
+            code=ExitCode.ENVIRONMENT_NOT_READY,
+            hint="Install one of them, or take --env venv.",
+        )
+    python = wishes.python or "3.10"
+    if "/" in python:
+        raise KlError(
+            "A conda environment gets a Python of its own.", code=ExitCode.USAGE, hint="Write a version: --python 3.10"
+        )
+    packages = (f"python={python}", "pip")
+    ways = [Way((Command(install(program, folder, packages), folder),))]
+    if program.kind == "micromamba":  # below 2.0 it has no channel of its own
+        own = Command(install(program, folder, packages, channel="conda-forge"), folder)
+        ways.append(Way((own,), "from conda-forge"))
+    return f"{python}, by {program.path}", tuple(ways)
 
 
 def _venv(wishes: Wishes, facts: Facts) -> tuple[str, tuple[Way, ...]]:
@@ -133,12 +156,12 @@ def _refuse_foreign(wishes: Wishes, environment: EnvironmentFacts, kind: str) ->
 def _torch(wishes: Wishes, facts: Facts, torch: TorchBuild) -> Step:
     environment = facts.environment
     says = f"Install {' and '.join(torch.pins).replace('==', ' ')}{f', {torch.build}' if torch.build else ''}"
-    done = None
-    if not is_half_made(environment) and satisfied(torch.pins, environment.packages):
+    done, there = None, satisfied(torch.pins, environment.packages)
+    if there:
         asked_before = environment.made is not None and environment.made.torch == torch.asked
         if asked_before or torch.build in (None, environment.build):
             done = f"torch {environment.packages['torch']}, {environment.build or 'its build is not known'}"
-    again = done is None and satisfied(torch.pins, environment.packages)  # the version is right, the build is not
+    again = done is None and there  # the version is right, the build is not
     return Step(Name.TORCH, says, torch.why, done, _torch_ways(wishes, facts, torch, torch.pins, again=again))
 
 
@@ -170,7 +193,7 @@ def _xformers(wishes: Wishes, facts: Facts, torch: TorchBuild) -> Iterator[Step]
     if torch.build == "cpu":
         return
     environment = facts.environment
-    have = environment.packages.get("xformers") if not is_half_made(environment) else None
+    have = environment.packages.get("xformers")
     if not satisfied(environment.xformers_wants, {**environment.packages, "torch": torch.torch}):
         have = None
     words = ("xformers", "--only-binary", "xformers", "-c", str(constraints_file(facts)))
@@ -191,12 +214,11 @@ def _requirements(wishes: Wishes, facts: Facts, torch: TorchBuild) -> Step:
     own = any(named(each) == LYCORIS for each in wishes.extras)
     more = wishes.extras if own else (lycoris_for(torch.torch), *wishes.extras)
     done = None
-    if checkout.exists and not is_half_made(environment) and checkout.requirements is not None:
+    if checkout.exists and checkout.requirements is not None:
         missing = unsatisfied(checkout.requirements, environment.packages, environment.version)
-        linked = environment.library is None or environment.library == checkout.folder.resolve()
-        exact = satisfied(_pins_of_before(wishes, facts), environment.packages)
-        every = satisfied(more, environment.packages)
-        if not missing and linked and every and exact:
+        itself = _ITSELF.search(checkout.requirements) is None or environment.library == checkout.folder.resolve()
+        more_too = satisfied((*more, *_pins_of_before(wishes, facts)), environment.packages)
+        if not missing and itself and more_too:
             done = f"{len(environment.packages)} packages, all that it asks for"
     words = ("-r", "requirements.txt", *more, "-c", str(constraints_file(facts)))
     file = (constraints_file(facts), constraints(wishes, facts, torch))
@@ -223,7 +245,9 @@ def _pins_of_before(wishes: Wishes, facts: Facts) -> tuple[str, ...]:
         return ()
     present = facts.environment.packages
     return tuple(
-        f"{name}=={version.partition('+')[0]}" for name, version in made.before[-1].packages.items() if name in present
+        f"{name}=={version.partition('+')[0]}"
+        for name, version in made.before[-1].packages.items()
+        if name in present and name not in _OWN
     )
 
 

@@ -22,8 +22,9 @@ from launcher.setup.steps import fingerprint, plan_setup, torch_for
 from launcher.setup.wishes import Wishes
 
 _IN_ENVIRONMENT = (Name.TORCH, Name.XFORMERS, Name.REQUIREMENTS)
+_LONGEST = 200  # characters of what a program said, in one line
 _FULL = ("no space left on device", "disk quota exceeded")
-_KNOWN_BY_ITS_END = (Name.FETCH, Name.XFORMERS)  # nothing of them has to be seen afterwards
+_KNOWN_BY_ITS_END = (Name.FETCH, Name.XFORMERS, Name.CONFIGURATION)  # nothing of them has to be seen afterwards
 
 
 class Progress(Protocol):
@@ -111,6 +112,7 @@ def _before(step: Step, wishes: Wishes, facts: Facts) -> None:
             made = msgspec.structs.replace(made, **_wished(wishes))
         make_anew(step.makes, made)
     for path, content in step.files:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     if step.name in _IN_ENVIRONMENT:
         if read_mark(facts.environment.folder) is None:
@@ -188,4 +190,5 @@ def _failed(step: Step, facts: Facts, reason: str, *, full: bool = False) -> KlE
 
 
 def _last_words(output: str) -> str:
-    return last_words(output) or "it said nothing"
+    words = last_words(output) or "it said nothing"
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"

@@ -38,7 +38,9 @@ def plan_setup(wishes: Wishes, facts: Facts) -> tuple[Step, ...]:
 def torch_for(wishes: Wishes, facts: Facts) -> TorchBuild:
     """The torch for this checkout and this machine."""
     said = torch_said(facts.checkout.readme) if facts.checkout.readme else None
-    return choose_torch(wishes.torch, wishes.cuda, said, facts.machine)
+    made = facts.checkout.made
+    before = made.before[-1].torch if wishes.back and made is not None and made.before else None
+    return choose_torch(before.split()[0] if before else wishes.torch, wishes.cuda, said, facts.machine)
 
 
 def fingerprint(facts: Facts) -> str:
