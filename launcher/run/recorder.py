@@ -1,7 +1,7 @@
 """What of the record takes time, worked out beside the training: environment, hashes of inputs, dataset and artifacts.
 
-One thread of kl does it, with the lowest priority. The training never waits for it, and fails for nothing of it: what
-cannot be worked out is listed in the manifest.
+One thread of kl does it, all that takes long with the lowest priority. The training never waits for it, and fails for
+nothing of it: what cannot be worked out is listed in the manifest.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _STEP = 0.05
 _LETS_GO = 0.5  # seconds in which the thread notices that it is to stop
 _LOWEST = 19  # of priorities
 
-Job = Callable[[], Result]
+Job = Callable[[], Result | None]
 
 
 class Recorder:
@@ -61,9 +61,12 @@ class Recorder:
         """Begin with what an earlier attempt has not recorded."""
         for artifact in self._manifest.artifacts:
             if artifact.sha256 is not None:
-                self._asked[artifact.path] = _state(self._directory / artifact.path)
+                path = self._directory / artifact.path
+                self._asked[str(path)] = _state(path)
         if ENVIRONMENT not in {record.name for record in self._manifest.files}:
+            # Before the priority is lowered: programs are started that have only some seconds to answer.
             self._ask(ENVIRONMENT, lambda: record_environment(self._manifest))
+        self._jobs.put(("", _lower_priority))
         manifest = self._manifest
         inputs = manifest.inputs or inputs_of(
             manifest.options, self._directory, Path(manifest.trainer.checkout), self._variables
@@ -78,12 +81,13 @@ class Recorder:
     def saw(self, artifacts: Iterable[Artifact], *, last: bool = False) -> None:
         """Take up new artifacts; at the `last` time also those that were written over since."""
         for artifact in artifacts:
-            path = str(artifact.path.relative_to(self._directory))
-            if path in self._asked and not last:
+            key = str(artifact.path)
+            if key in self._asked and not last:
                 continue
             state = _state(artifact.path)
-            if self._asked.get(path) != state:
-                self._asked[path] = state
+            if self._asked.get(key) != state:
+                self._asked[key] = state
+                path = str(artifact.path.relative_to(self._directory))
                 self._ask_artifact(f"the hash of {path}", path, artifact)
 
     def merge(self, manifest: Manifest) -> tuple[Manifest, bool]:
@@ -94,7 +98,7 @@ class Recorder:
                 result = self._results.get_nowait()
                 self._left.pop(result.label, None)
                 manifest = merged(manifest, result, self._directory)
-        return manifest, manifest != before
+        return manifest, manifest is not before and manifest != before
 
     def finish(
         self,
@@ -146,15 +150,12 @@ class Recorder:
         self._jobs.put((label, job))
 
     def _work(self) -> None:
-        if sys.platform == "linux":  # elsewhere a priority is that of the whole process
-            with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST)
         # At once: what is there later may not be what was trained on.
         self._do("the list of the dataset", self._dataset.look)
         while (job := self._jobs.get()) is not None and not self._stop.is_set():
             self._do(*job)
 
-    def _do(self, label: str, job: Callable[[], Result | None]) -> None:
+    def _do(self, label: str, job: Job) -> None:
         try:
             result = job()
         except Stopped:
@@ -163,6 +164,12 @@ class Recorder:
             result = Result(label, problems=(f"{label}: {type(error).__name__}: {error}",))
         if result is not None:
             self._results.put(result)
+
+
+def _lower_priority() -> None:
+    if sys.platform == "linux":  # elsewhere a priority is that of the whole process
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST)
 
 
 def _state(path: Path) -> tuple[int, int]:
