@@ -16,6 +16,7 @@ from launcher.base.settings import Setting
 from launcher.plan.codes import SAME_KEY_TWICE, UNKNOWN_KEY, WRONG_TYPE
 from launcher.plan.findings import error_at
 from launcher.plan.secrets import place_of
+from launcher.spec.paths import expand
 
 RUN, ENV, ACCELERATE = "run", "env", "accelerate"
 OWN_TABLES = (RUN, ENV, ACCELERATE)
@@ -152,3 +153,8 @@ def _unknown(model: type[Struct], table: str, setting: Setting) -> Finding:
 def base_folder(setting: Setting | None) -> Path:
     """The folder that a relative path of this setting is relative to: its file's, else the current one."""
     return setting.origin.path.parent if setting and setting.origin.path else Path.cwd()
+
+
+def written_path(setting: Setting) -> Path:
+    """The whole path that a setting with a path as its value means. Raises KlError (spec refused) as `expand` does."""
+    return Path(expand(str(setting.value), base_folder(setting), origin=setting.origin))

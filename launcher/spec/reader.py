@@ -49,7 +49,11 @@ def read_settings(path: Path, *, source: Source = Source.SPEC, label: str | None
     named, not read. Raises KlError (spec refused) for whatever cannot be read, with the line and what to do.
     """
     label = label or file_label(path)
-    content = read_content(path, label)
+    return settings_of(read_content(path, label), path, source=source, label=label)
+
+
+def settings_of(content: bytes, path: Path, *, source: Source, label: str) -> Document:
+    """What `read_settings` reads in a file with this content. Nothing on disk is looked at."""
     tree = _parse(decoded(content, label), path, label)
     origin = Origin(source, label, path)
     values = {key: value for key, value in tree.values.items() if key != _EXTENDS}
