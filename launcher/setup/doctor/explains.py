@@ -6,10 +6,12 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from launcher.setup.doctor.diagnose import ENVIRONMENT, LIMITS, OUTPUT, TOKENIZERS, diagnose
-from launcher.setup.doctor.diagnosis import Diagnosis, Status
+from launcher.setup.doctor.diagnosis import Diagnosis, Status, wrong
 from launcher.setup.doctor.installation import Installation
 from launcher.setup.doctor.limits import OPEN_FILES, SHARED_MEMORY
+from launcher.setup.doctor.mends import Mender
 from launcher.setup.doctor.needed import module_of
+from launcher.setup.doctor.seen_environment import see_environment
 from launcher.trainer.packages import normal_name
 
 _COMPILED = ("Python", "numpy", "torch", "torchvision", "xformers", "bitsandbytes")
@@ -42,6 +44,8 @@ _EXPLAINS: Mapping[str, tuple[str, Collection[str]]] = {
     "hub-offline": (TOKENIZERS, (TOKENIZERS,)),
     "hub-not-reached": (TOKENIZERS, (TOKENIZERS,)),
 }
+# What options ask for, and no requirements.txt: modules that are named as their packages are.
+_ON_THEIR_OWN = ("wandb", "dadaptation", "schedulefree", "prodigyopt", "lion_pytorch", "came_pytorch")
 _NO_MODULE = re.compile(r"No (?:module named '?)?(?P<module>[A-Za-z_]\w*)")
 _NO_ACCELERATE = "for 'accelerate.commands.launch'"  # Python itself says so, without a traceback (runpy)
 
@@ -64,7 +68,14 @@ def explaining(
     if subjects:
         return tuple(each for each in unwell if each.subject in subjects)
     module = _NO_MODULE.search(exception)
-    return tuple(each for each in unwell if module and _is_about(each, module["module"]))
+    about = tuple(each for each in unwell if module and _is_about(each, module["module"]))
+    if about or module is None or module["module"] not in _ON_THEIR_OWN or installation.python is None:
+        return about
+    package = normal_name(module["module"])
+    seen = see_environment(installation.python, installation.environ)
+    if package in seen.packages:
+        return ()
+    return (wrong(package, f"{package} is not installed.", Mender(seen).install(package)),)
 
 
 def _is_about(diagnosis: Diagnosis, module: str) -> bool:

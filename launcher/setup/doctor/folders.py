@@ -32,11 +32,16 @@ def try_writing(folder: Path) -> WriteTrial:
     """Write a small file, and remove it: what a permission says is not all that can be in the way."""
     existing = nearest_existing(folder)
     try:
-        with tempfile.NamedTemporaryFile(prefix=".kl-doctor-", dir=existing) as file:
-            file.write(b"kl")
-            file.flush()
+        handle, name = tempfile.mkstemp(prefix=".kl-doctor-", dir=existing)
     except OSError as error:
         return WriteTrial(existing, error)
+    try:
+        os.write(handle, b"kl")
+    except OSError as error:
+        return WriteTrial(existing, error)
+    finally:
+        os.close(handle)
+        Path(name).unlink(missing_ok=True)
     return WriteTrial(existing, None)
 
 
