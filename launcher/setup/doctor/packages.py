@@ -24,7 +24,9 @@ _MOST = 12  # packages that one command names; for more, the whole file is insta
 def judge_packages(seen: SeenEnvironment, mender: Mender, options: Mapping[str, object]) -> Iterator[Diagnosis]:
     """The packages that every training needs or may need. `options` are those of the trainer that are known."""
     version = seen.packages.get(ACCELERATE)
-    if version is None:
+    if version is None and seen.file("accelerate/__init__.py"):
+        yield fine(ACCELERATE, "it is there, without metadata that says its version.")
+    elif version is None:
         yield wrong(
             ACCELERATE, "accelerate is not installed: it starts every training.", mender.as_required(ACCELERATE)
         )

@@ -1,0 +1,177 @@
+"""`kl doctor` and what a failed launch says, by the real command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from doctor_bed import Bed, Package, instead, make_bed, make_checkout, make_environment, without
+
+import launcher
+
+SOURCE = Path(launcher.__file__).resolve().parent.parent
+CONFIG = """[run]
+sd_scripts = "{checkout}"
+output_root = "{out}"
+
+[env]
+kind = "venv"
+path = "{venv}"
+"""
+SPEC = """[run]
+script = "train_network.py"
+
+[network]
+network_module = "lycoris.kohya"
+"""
+# Fails as the trainer does when it lacks a module.
+ACCELERATE = """
+import argparse
+
+def launch_command_parser():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--num_processes", type=int)
+    parser.add_argument("--num_machines", type=int)
+    parser.add_argument("--mixed_precision")
+    parser.add_argument("--dynamo_backend")
+    parser.add_argument("--num_cpu_threads_per_process", type=int)
+    return parser
+
+if __name__ == "__main__":
+    import voluptuous
+"""
+TRAIN = """
+import argparse
+
+def setup_parser():
+    parser = argparse.ArgumentParser()
+    for name in ("pretrained_model_name_or_path", "train_data_dir", "output_dir", "output_name", "logging_dir"):
+        parser.add_argument(f"--{name}", type=str)
+    parser.add_argument("--max_train_steps", type=int, default=1600)
+    return parser
+"""
+
+
+@pytest.fixture
+def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
+    bed = make_bed(tmp_path / "bed", monkeypatch)
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
+    monkeypatch.setenv("XDG_STATE_HOME", str(bed.folder / "state"))
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX", "SD_REPO", "OUTPUT_DIR", "TRAINING_DIR", "SD_SCRIPT", "STEPS", "DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    return bed
+
+
+def kl(bed: Bed, *words: str) -> subprocess.CompletedProcess[str]:
+    # sys.path as it is here: kl's own interpreter may be a venv whose packages PYTHONPATH does not name.
+    command = [sys.executable, "-m", "launcher", *words]
+    return subprocess.run(
+        command, cwd=bed.folder, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+
+
+def configure(bed: Bed, packages: tuple[Package, ...] | None = None) -> None:
+    venv = bed.folder / "venv"
+    make_environment(venv, packages if packages is not None else without())
+    folder = bed.folder / "home" / ".config" / "kl"
+    folder.mkdir(parents=True)
+    out = bed.folder / "out"
+    (folder / "config.toml").write_text(CONFIG.format(checkout=bed.folder / "sd-scripts", out=out, venv=venv))
+
+
+def data(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    found = json.loads(done.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_a_sound_installation_ends_with_0(bed: Bed) -> None:
+    make_checkout(bed.folder / "sd-scripts")
+    configure(bed)
+    done = kl(bed, "doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "Nothing is wrong."
+    found = data(kl(bed, "doctor", "--json"))
+    assert found["ready"] is True
+    subjects = [each["subject"] for each in found["diagnoses"]]
+    assert subjects[:2] == ["git", "checkout"] and {"Python", "torch", "output root", "datasets"} <= set(subjects)
+    assert all(set(each) == {"subject", "status", "message", "mend"} for each in found["diagnoses"])
+
+
+def test_what_is_wrong_stands_with_its_command_in_one_line(bed: Bed) -> None:
+    make_checkout(bed.folder / "sd-scripts")
+    configure(bed, (*without("accelerate", "voluptuous"), Package("pip", "25.0")))
+    done = kl(bed, "doctor")
+    assert done.returncode == 69 and done.stdout.splitlines()[-1] == "2 things are wrong."
+    python = bed.folder / "venv" / "bin" / "python"
+    assert f"         {python} -m pip install accelerate==1.6.0" in done.stdout.splitlines()
+    found = data(kl(bed, "doctor", "--json"))
+    assert found["ready"] is False
+    assert [each["mend"] for each in found["diagnoses"] if each["status"] == "wrong"] == [
+        f"{python} -m pip install accelerate==1.6.0",
+        f"{python} -m pip install voluptuous==0.15.2",
+    ]
+
+
+def test_nothing_is_configured(bed: Bed) -> None:
+    found = data(kl(bed, "doctor", "--json"))
+    said = {each["subject"]: each for each in found["diagnoses"] if each["status"] == "wrong"}
+    assert said["checkout"]["mend"] == "kl setup"
+
+
+def test_a_spec_says_what_is_looked_at(bed: Bed) -> None:
+    make_checkout(bed.folder / "sd-scripts")
+    configure(bed, without("lycoris_lora"))
+    assert kl(bed, "doctor").returncode == 0
+    (bed.folder / "fox-v1s10.toml").write_text(SPEC)
+    done = kl(bed, "doctor", "fox-v1s10.toml", "--json")
+    assert done.returncode == 69
+    assert [each["subject"] for each in data(done)["diagnoses"] if each["status"] == "wrong"] == ["lycoris_lora"]
+    other = kl(bed, "doctor", "fox-v1s10.toml", "--set", "run.script=sdxl_train_network.py", "--json")
+    assert "has no sdxl_train_network.py" in other.stdout
+    (bed.folder / "fox").mkdir()
+    given = data(kl(bed, "doctor", "fox-v1s10.toml", "--set", "run.dataset_folder=fox", "--json"))
+    assert f"{bed.folder / 'fox'} is empty." in [each["message"] for each in given["diagnoses"]]
+
+
+def test_a_spec_that_is_not_there(bed: Bed) -> None:
+    done = kl(bed, "doctor", "fox-v1s10.toml")
+    assert done.returncode != 0 and "error: " in done.stderr and "Traceback" not in done.stderr
+
+
+def test_an_environment_that_is_gone(bed: Bed) -> None:
+    make_checkout(bed.folder / "sd-scripts")
+    configure(bed)
+    (bed.folder / "venv").rename(bed.folder / "moved")
+    done = kl(bed, "doctor", "--json")
+    said = [each for each in data(done)["diagnoses"] if each["status"] == "wrong"]
+    assert [each["subject"] for each in said] == ["Python"] and "is not there" in said[0]["message"]
+
+
+def test_a_failed_launch_says_what_the_doctor_finds(bed: Bed) -> None:
+    checkout = make_checkout(bed.folder / "sd-scripts")
+    (checkout / "train_network.py").write_text(f"{TRAIN}\nif __name__ == '__main__':\n    import voluptuous\n")
+    files = {"accelerate/__init__.py": "", "accelerate/commands/__init__.py": ""}
+    accelerate = Package("accelerate", "1.6.0", files={**files, "accelerate/commands/launch.py": ACCELERATE})
+    installed = [each for each in instead(accelerate) if each.name != "voluptuous"]
+    configure(bed, (*installed, Package("pip", "25.0")))
+    (bed.folder / "img").mkdir()
+    (bed.folder / "fox-v1s10.toml").write_text(
+        '[run]\nscript = "train_network.py"\n[model]\ntrain_data_dir = "img"\npretrained_model_name_or_path = "o/m"\n'
+    )
+    python = bed.folder / "venv" / "bin" / "python"
+    done = kl(bed, "launch", "fox-v1s10.toml", "--plain")
+    assert done.returncode == 1, done.stderr
+    assert "error: kl doctor: requirements.txt: voluptuous is not installed." in done.stderr
+    assert f"  {python} -m pip install voluptuous==0.15.2" in done.stderr.splitlines()
+    assert "transformers" not in done.stderr
+
+
+def test_the_language_of_help(bed: Bed) -> None:
+    assert "Ends with 69 when something is wrong" in " ".join(kl(bed, "doctor", "--help").stdout.split())
+    assert os.environ["PATH"] == str(bed.programs)
