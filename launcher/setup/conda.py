@@ -145,9 +145,21 @@ def _asked(program: CondaProgram, words: Sequence[str], environ: Mapping[str, st
     except (ValueError, RecursionError):
         answer = None
     if done.returncode != 0 or not isinstance(answer, dict):
-        words_of_it = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise _no_answer(f"{said} failed: {''.join(words_of_it) or f'exit status {done.returncode}'}")
+        why = _message(answer) or "".join(done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:])
+        if not why:
+            why = f"exit status {done.returncode}" if done.returncode else "it answered with something else than JSON"
+        raise _no_answer(f"{said} failed: {why}")
     return answer
+
+
+def _message(answer: object) -> str:
+    """What an answer in JSON says of a failure: conda has one message, mamba and micromamba their last log line."""
+    if not isinstance(answer, dict):
+        return ""
+    history = answer.get("log_history")
+    last = history[-1] if isinstance(history, list) and history else None
+    message = last.get("message") if isinstance(last, dict) else answer.get("message")
+    return message.strip() if isinstance(message, str) else ""
 
 
 def _root_and_folders(info: Mapping[str, Any]) -> tuple[Path | None, list[Path]]:
