@@ -37,6 +37,7 @@ def checkout_steps(wishes: Wishes, facts: Facts) -> Iterator[Step]:
             code=ExitCode.ENVIRONMENT_NOT_READY,
             hint="Name another with --checkout-folder.",
         )
+    _refuse_another_source(wishes, checkout)
     if wishes.update:
         yield Step(Name.FETCH, "Fetch what is new", f"from where {checkout.folder} was cloned", ways=_git(
             checkout.folder, ("fetch", "--tags", "--force", "origin")
@@ -50,8 +51,8 @@ def wanted_revision(wishes: Wishes, checkout: CheckoutFacts) -> str | None:
         return wishes.revision
     if wishes.back and checkout.made is not None and checkout.made.before:
         return checkout.made.before[-1].commit
-    if wishes.update and checkout.releases:
-        return checkout.releases[-1]
+    if wishes.update:
+        return checkout.newer
     return RELEASE if not checkout.exists and is_official(wishes) else None
 
 
@@ -100,10 +101,12 @@ def _at_revision(wishes: Wishes, checkout: CheckoutFacts) -> Step:
             code=ExitCode.ENVIRONMENT_NOT_READY,
             hint="To go to a revision: kl setup --rev REVISION",
         )
-    if revision is None and not wishes.update:
+    if revision is None and wishes.update:
+        return Step(Name.REVISION, "Check out a newer release", done=f"{here}; no release that it knows is newer")
+    if revision is None:
         return Step(Name.CLONE, "The checkout", done=here)
-    says = f"Check out {revision or 'the newest release'} in {checkout.folder}"
-    if revision is not None and checkout.target is not None and checkout.target == checkout.commit:
+    says = f"Check out {revision} in {checkout.folder}"
+    if checkout.target is not None and checkout.target == checkout.commit:
         return Step(Name.REVISION, says, done=f"{here}, which is {revision}")
     if checkout.changed:
         raise KlError(
@@ -111,8 +114,6 @@ def _at_revision(wishes: Wishes, checkout: CheckoutFacts) -> Step:
             code=ExitCode.ENVIRONMENT_NOT_READY,
             hint=f"Commit them, or put them away: git -C {checkout.folder} stash",
         )
-    if revision is None:
-        return Step(Name.REVISION, says, "the newest that is there after fetching")
     if wishes.source is not None and not wishes.update and checkout.target is None:
         ways = _git(checkout.folder, ("fetch", "--tags", "origin"), ("checkout", revision, "--"))
     else:
@@ -128,6 +129,20 @@ def _refuse_without_one(wishes: Wishes, checkout: CheckoutFacts) -> None:
     if wishes.update or wishes.back:
         raise KlError(
             f"There is no checkout in {checkout.folder} yet.", code=ExitCode.ENVIRONMENT_NOT_READY, hint="kl setup"
+        )
+
+
+def _refuse_another_source(wishes: Wishes, checkout: CheckoutFacts) -> None:
+    """What was said is not passed over: a checkout stays a clone of what it was cloned from."""
+    before = checkout.made.source if checkout.made else None
+    if before is None or wishes.source is None:
+        return
+    now = without_credentials(str(source_folder(wishes) or wishes.source))
+    if now != before:
+        raise KlError(
+            f"{checkout.folder} was cloned from {before}, not from {now}.",
+            code=ExitCode.ENVIRONMENT_NOT_READY,
+            hint="Take another --name for it, or leave out --sd-scripts.",
         )
 
 

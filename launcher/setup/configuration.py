@@ -1,65 +1,83 @@
-"""What a set-up writes into the user's configuration: checkout and environment, so that specs need name none."""
+"""What a set-up writes into the user's configuration: checkout and environment by name, and as what specs get."""
 
 from __future__ import annotations
 
-import json
-import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from launcher.base.errors import KlError
-from launcher.base.files import write_whole
-from launcher.base.places import config_folder
+from launcher.base.settings import Setting, Value
 from launcher.plan.tables import ENV, RUN, base_folder
+from launcher.setup.config_file import Key, change_config
 from launcher.setup.facts import EnvironmentFacts
-from launcher.setup.user_config import FILE, read_user_config
+from launcher.setup.user_config import CHECKOUTS, ENVIRONMENTS, UserConfig, read_user_config
 from launcher.spec.paths import expand
 
 
 def is_configured(name: str, checkout: Path, environment: EnvironmentFacts) -> bool:
-    """Whether a spec that names neither gets these two."""
+    """Whether both have the name, and specs that name nothing get these or others."""
     try:
-        settings = read_user_config().settings
+        return not _missing(read_user_config(), name, checkout, environment)
     except KlError:
         return False
-    found = {each.path: each for each in settings}
-
-    def path_of(key: str) -> Path | None:
-        setting = found.get(key)
-        if setting is None or not isinstance(setting.value, str):
-            return None
-        return Path(expand(setting.value, base_folder(setting), origin=setting.origin))
-
-    return path_of(f"{RUN}.sd_scripts") == checkout and path_of(f"{ENV}.path") == environment.folder
 
 
 def configure(name: str, checkout: Path, environment: EnvironmentFacts) -> str | None:
-    """Make both what specs get that name none. What the configuration says already stays: then the text says so.
+    """Write both under the name, and as what specs get that name nothing where the configuration has nothing yet.
 
-    Raises KlError for a configuration that cannot be read, and OSError.
+    What it says already stays; the text tells how these are used then. Raises KlError for a configuration that cannot
+    be read or written.
     """
-    settings = {each.path for each in read_user_config().settings}
-    kind = environment.made.kind if environment.made else "venv"
-    wanted = {}
-    if f"{RUN}.sd_scripts" not in settings:
-        wanted[RUN] = [f"sd_scripts = {json.dumps(str(checkout))}"]
-    if not settings & {f"{ENV}.kind", f"{ENV}.name", f"{ENV}.path"}:
-        wanted[ENV] = [f'kind = "{kind}"', f"path = {json.dumps(str(environment.folder))}"]
-    file = config_folder() / FILE
-    text = file.read_text(encoding="utf-8") if file.exists() else ""
-    for table, lines in wanted.items():
-        text = _with_lines(text, table, lines)
-    if wanted:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, text.encode())
-    if len(wanted) == 2:
+    config = read_user_config()
+    taken = _taken(config, name, checkout, environment)
+    changes = {key: value for key, value in _missing(config, name, checkout, environment).items() if key not in taken}
+    change_config(changes)
+    if taken:
+        keys = " and ".join(".".join(key) for key in taken)
+        return f"kl's configuration has something else as {keys}, which stays: take another --name for these."
+    after = read_user_config()
+    checkout_here = _path(_of(after, f"{RUN}.sd_scripts")) == checkout
+    if checkout_here and _path(_of(after, f"{ENV}.path")) == environment.folder:
         return None
-    return f"{file} names others, and stays as it is. A spec that wants these says: sd_scripts, and path in [env]."
+    return f'A spec takes these with sd_scripts = "{name}" in [run] and name = "{name}" in [env].'
 
 
-def _with_lines(text: str, table: str, lines: list[str]) -> str:
-    header = re.search(rf"^\[{table}\][^\n]*\n?", text, re.MULTILINE)
-    block = "\n".join(lines) + "\n"
-    if header is None:
-        return f"{text.rstrip()}\n\n[{table}]\n{block}".lstrip("\n")
-    before = text[: header.end()]
-    return f"{before}{'' if before.endswith(chr(10)) else chr(10)}{block}{text[header.end() :]}"
+def _missing(config: UserConfig, name: str, checkout: Path, environment: EnvironmentFacts) -> Mapping[Key, Value]:
+    """What is still to be written."""
+    kind = environment.made.kind if environment.made else "venv"
+    folder = str(environment.folder)
+    wanted: dict[Key, Value] = {}
+    if _path(config.checkouts.get(name)) != checkout:
+        wanted[CHECKOUTS, name] = str(checkout)
+    there = config.environments.get(name)
+    if there is None or _path(there.path) != environment.folder:
+        wanted |= {(ENVIRONMENTS, name, "kind"): kind, (ENVIRONMENTS, name, "path"): folder}
+    if _of(config, f"{RUN}.sd_scripts") is None:
+        wanted[RUN, "sd_scripts"] = str(checkout)
+    if not any(_of(config, f"{ENV}.{key}") for key in ("kind", "name", "path")):
+        wanted |= {(ENV, "kind"): kind, (ENV, "path"): folder}
+    return wanted
+
+
+def _taken(config: UserConfig, name: str, checkout: Path, environment: EnvironmentFacts) -> tuple[Key, ...]:
+    """Names that stand for something else."""
+    taken: list[Key] = []
+    if name in config.checkouts and _path(config.checkouts[name]) != checkout:
+        taken.append((CHECKOUTS, name))
+    there = config.environments.get(name)
+    if there is not None and _path(there.path) != environment.folder:
+        taken += [(ENVIRONMENTS, name, "kind"), (ENVIRONMENTS, name, "path")]
+    return tuple(taken)
+
+
+def _of(config: UserConfig, path: str) -> Setting | None:
+    return next((setting for setting in config.settings if setting.path == path), None)
+
+
+def _path(setting: Setting | None) -> Path | None:
+    if setting is None or not isinstance(setting.value, str):
+        return None
+    try:
+        return Path(expand(setting.value, base_folder(setting), origin=setting.origin))
+    except KlError:  # a variable that is not set
+        return None

@@ -46,7 +46,7 @@ class CheckoutFacts:
 
     `readme` and `requirements` are the texts of the files as they will be at the target, None where nobody can know
     before it is cloned. `branch` is what a clone of a folder stands at, and `sparse` the patterns of a clone that has
-    only a part of the files. `releases` are the tags of the checkout that are releases, oldest first.
+    only a part of the files. `newer` is the newest release that the checkout knows and does not stand at or beyond.
     """
 
     folder: Path
@@ -61,7 +61,7 @@ class CheckoutFacts:
     branch: str | None = None
     sparse: tuple[str, ...] = ()
     source_changed: bool = False
-    releases: tuple[str, ...] = ()
+    newer: str | None = None
 
 
 @dataclass(frozen=True)

@@ -113,11 +113,10 @@ def look_at_checkout(wishes: Wishes) -> CheckoutFacts:
         return facts
     facts = replace(facts, is_checkout=True, commit=head_commit(folder))
     status = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    tags = [tag for tag in _git(folder, "tag", "--list").split() if _RELEASE.fullmatch(tag)]
     facts = replace(
         facts,
         changed=tuple(line[3:] for line in status.splitlines() if line.strip()),
-        releases=tuple(sorted(tags, key=lambda tag: [int(part) for part in tag[1:].split(".")])),
+        newer=_newer_release(folder),
     )
     revision = wanted_revision(wishes, facts)
     target = _commit(folder, revision, newest=wishes.update) if revision else facts.commit
@@ -173,6 +172,13 @@ def _commit(folder: Path, revision: str, *, newest: bool = False) -> str | None:
         if found:
             return found
     return None
+
+
+def _newer_release(folder: Path) -> str | None:
+    """The newest release by its number, unless what is checked out has it in it already."""
+    tags = [tag for tag in _git(folder, "tag", "--list").split() if _RELEASE.fullmatch(tag)]
+    newest = max(tags, key=lambda tag: [int(part) for part in tag[1:].split(".")], default=None)
+    return None if newest in (None, *_git(folder, "tag", "--merged", "HEAD").split()) else newest
 
 
 def _git(folder: Path, *words: str) -> str:

@@ -110,7 +110,7 @@ def _venv(wishes: Wishes, facts: Facts) -> tuple[str, tuple[Way, ...]]:
         raise KlError(
             f"No Python {wishes.python or '3.10, 3.11 or 3.12'} is there.",
             code=ExitCode.ENVIRONMENT_NOT_READY,
-            hint="Install it, or uv, which brings it, and have it on the PATH; or name one: --python PATH",
+            hint="Install it (on Debian with python3-venv), or uv, which brings it; or name one: --python FILE",
         )
     version = ".".join(map(str, found.version)) if found else wishes.python or "3.10"
     return f"{version}, {found.path}" if found else f"{version}, which uv finds or downloads", tuple(ways)
@@ -139,6 +139,13 @@ def _refuse_foreign(wishes: Wishes, environment: EnvironmentFacts, kind: str) ->
             code=ExitCode.ENVIRONMENT_NOT_READY,
             hint="Name another with --environment-folder.",
         )
+    version = ".".join(map(str, environment.version or ()))
+    if wishes.python and "/" not in wishes.python and version and not _same_minor(wishes.python, version):
+        raise KlError(
+            f"{folder} has Python {version} already, not {wishes.python}.",
+            code=ExitCode.ENVIRONMENT_NOT_READY,
+            hint="Take another --name for one with that Python, or leave out --python.",
+        )
     if environment.made is not None and environment.made.kind != kind:
         raise KlError(
             f"{folder} is a {environment.made.kind} environment already.",
@@ -151,6 +158,11 @@ def _refuse_foreign(wishes: Wishes, environment: EnvironmentFacts, kind: str) ->
             code=ExitCode.ENVIRONMENT_NOT_READY,
             hint="Make it anew, or let kl make one of its own: without --environment-folder.",
         )
+
+
+def _same_minor(wished: str, version: str) -> bool:
+    parts = wished.split(".")[:2]
+    return version.split(".")[: len(parts)] == parts
 
 
 def _torch(wishes: Wishes, facts: Facts, torch: TorchBuild) -> Step:

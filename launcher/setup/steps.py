@@ -8,7 +8,7 @@ from pathlib import Path
 from launcher.base.errors import ExitCode, KlError
 from launcher.setup.clone import checkout_steps
 from launcher.setup.facts import Facts
-from launcher.setup.make_environment import environment_steps, is_half_made
+from launcher.setup.make_environment import environment_steps
 from launcher.setup.step import Command, Name, Step, Way
 from launcher.setup.torch_build import TorchBuild, choose_torch, torch_said
 from launcher.setup.wishes import Wishes
@@ -32,7 +32,9 @@ def plan_setup(wishes: Wishes, facts: Facts) -> tuple[Step, ...]:
             hint="Install it: apt install git, brew install git, or https://git-scm.com/downloads",
         )
     torch = torch_for(wishes, facts)
-    return (*checkout_steps(wishes, facts), *environment_steps(wishes, facts, torch), *_afterwards(wishes, facts))
+    steps = (*checkout_steps(wishes, facts), *environment_steps(wishes, facts, torch))
+    changes = any(step.done is None and step.name is not Name.FETCH for step in steps)
+    return (*steps, *_afterwards(wishes, facts, changes=changes))
 
 
 def torch_for(wishes: Wishes, facts: Facts) -> TorchBuild:
@@ -52,11 +54,11 @@ def fingerprint(facts: Facts) -> str:
     return sha256_of(repr(parts).encode())
 
 
-def _afterwards(wishes: Wishes, facts: Facts) -> Iterator[Step]:
+def _afterwards(wishes: Wishes, facts: Facts, *, changes: bool) -> Iterator[Step]:
     environment = facts.environment
     python = str(environment.folder / "bin" / "python")
     made = environment.made
-    seen = made is not None and not is_half_made(environment) and made.checked == fingerprint(facts)
+    seen = made is not None and not changes and made.checked == fingerprint(facts)
     yield Step(
         Name.CHECK,
         "Import what training imports",

@@ -140,7 +140,7 @@ def test_a_checkout_of_the_users_own_is_used_in_place_when_told(tmp_path: Path) 
     bed.config.write_text('[run]\nsd_scripts = "~/another"\n')
     done = kl_setup(bed, "--adopt", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert not bed.checkout.exists() and "names others, and stays as it is" in done.stdout
+    assert not bed.checkout.exists() and 'name = "sd-scripts" in [env]' in done.stdout
     assert bed.config.read_text().startswith('[run]\nsd_scripts = "~/another"\n')
     site = next(bed.environment.glob("lib/python3*/site-packages"))
     assert (site / "library.pth").read_text().strip() == str(bed.source)
