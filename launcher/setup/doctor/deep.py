@@ -19,7 +19,8 @@ from launcher.setup.doctor.torch_itself import runs_on
 DEEP = "device"
 PATIENCE = 180.0  # seconds: torch alone takes 20 from a cold disk
 _MARK = "kl-doctor: "
-_BESIDE = ("torchvision", "xformers", "bitsandbytes", "accelerate", "lycoris")
+_BESIDE = ("torchvision", "xformers", "bitsandbytes", "accelerate", "lycoris", "cv2")
+_PACKAGES = {"lycoris": "lycoris-lora", "cv2": "opencv-python"}  # where they are named otherwise
 # Runs in the training environment, so it is a text here: kl itself loads none of this.
 _PROGRAM = f"""
 import importlib, json
@@ -114,7 +115,7 @@ def judge_deep(said: Mapping[str, Any], seen: SeenEnvironment, mender: Mender) -
         on = said.get("name") or {"cpu": "the processor"}.get(said["device"], said["device"])
         yield fine(DEEP, f"torch {said['torch']} computes on {on}.")
     for name, error in (said.get("beside") or {}).items():
-        package = "lycoris-lora" if name == "lycoris" else name
+        package = _PACKAGES.get(name, name)
         have = f"{package}=={seen.packages[package]}" if package in seen.packages else package
         again = mender.install("--force-reinstall", "--no-deps", have)
         if name in ("torchvision", "xformers"):

@@ -120,15 +120,18 @@ def _inside(
     yield from python
     if seen.version is None or (not is_ready(python) and not seen.packages):
         return
-    yield from judge_gpu(here) if gpus.found is not None else [_not_seen(GPU, gpus.error, patience)]
-    yield from judge_torch(seen, mender)
-    yield from judge_numpy(seen, mender)
+    found = list(judge_gpu(here)) if gpus.found is not None else [_not_seen(GPU, gpus.error, patience)]
+    found += judge_torch(seen, mender)
+    found += judge_numpy(seen, mender)
     at_once = imported_at_once(installation.checkout) if installation.checkout else frozenset()
-    yield from judge_beside_torch(seen, mender, at_once)
-    yield from judge_packages(seen, mender, installation.options)
-    yield from judge_requirements(seen, mender, installation.checkout, at_once)
+    found += judge_beside_torch(seen, mender, at_once)
+    found += judge_packages(seen, mender, installation.options)
+    found += judge_requirements(seen, mender, installation.checkout, at_once)
+    yield from found
     if deep:
-        yield from judge_deep(try_torch(seen.python, installation.environ), seen, mender)
+        known = {each.subject for each in found if each.status is Status.WRONG}
+        tried = judge_deep(try_torch(seen.python, installation.environ), seen, mender)
+        yield from (each for each in tried if each.subject not in known)
 
 
 def _not_seen(name: str, error: Exception | None, patience: float | None) -> Diagnosis:

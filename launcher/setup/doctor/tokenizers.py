@@ -111,8 +111,9 @@ def _names(source: str) -> tuple[str, ...]:
     constants = dict(_CONSTANT.findall(source))
     words = re.findall(r"\w+", " ".join(_LOADED.findall(source)))
     used = [name for name in constants if name in words]
-    # Before v0.9 a loop hands the constants on: all that are named so count then.
-    return tuple(constants[name] for name in used or [name for name in constants if "TOKENIZER" in name])
+    # Before v0.10 they are handed on by other names: all that are named so count then.
+    handed_on = [name for name, text in constants.items() if "TOKENIZER" in name or _OF_SD2 in text]
+    return tuple(constants[name] for name in used or handed_on)
 
 
 def _is_offline(environ: Mapping[str, str]) -> bool:
