@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from launcher.base.errors import KlError
 from launcher.base.settings import Setting
-from launcher.plan.tables import OWN_TABLES, OwnTables, base_folder, read_own_tables
+from launcher.plan.tables import OWN_TABLES, OwnTables, base_folder, read_own_tables, written_path
 from launcher.run.roots import DEFAULT_OUTPUT_ROOT
-from launcher.setup.checkouts import usual_checkout
+from launcher.setup.checkouts import checkout_of
 from launcher.setup.doctor.diagnosis import Diagnosis, wrong
 from launcher.setup.doctor.installation import Installation
-from launcher.setup.environments import find_environment
+from launcher.setup.environments import Known, find_environment
 from launcher.setup.user_config import UserConfig, read_user_config
 from launcher.spec.environment import from_environment
 from launcher.spec.overrides import parse_set
@@ -46,8 +46,8 @@ def installation_of(target: str | None, sets: Sequence[str], environ: Mapping[st
     settings = [*asked.settings, *from_environment(environ), *(parse_set(text) for text in sets)]
     tables = read_own_tables(settings)
     problems: list[Diagnosis] = []
-    checkout = _checkout(tables, problems)
-    python, variables = _python(tables, environ, problems)
+    checkout = _checkout(tables, config, problems)
+    python, variables = _python(tables, environ, Known(config.environments, checkout), problems)
     return Installation(
         checkout=checkout,
         python=python,
@@ -84,20 +84,21 @@ def _asked(target: str | None, config: UserConfig) -> _Asked:
     return _Asked([*config.settings, *spec.settings], dataset_folder(spec.name, config.datasets_root))
 
 
-def _checkout(tables: OwnTables, problems: list[Diagnosis]) -> Path | None:
+def _checkout(tables: OwnTables, config: UserConfig, problems: list[Diagnosis]) -> Path | None:
     try:
-        return _folder(tables, "sd_scripts") or usual_checkout()
+        return checkout_of(tables, config).path
     except KlError as error:
-        problems.append(wrong("checkout", error.message, "kl setup"))
+        said = error.message if not config.checkouts or error.hint is None else f"{error.message} {error.hint}"
+        problems.append(wrong("checkout", said, "kl setup"))
         return None
 
 
 def _python(
-    tables: OwnTables, environ: Mapping[str, str], problems: list[Diagnosis]
+    tables: OwnTables, environ: Mapping[str, str], known: Known, problems: list[Diagnosis]
 ) -> tuple[Path | None, Mapping[str, str]]:
     own = dict(tables.env.variables)
     try:
-        environment = find_environment(tables, environ, as_it_is=True)
+        environment = find_environment(tables, environ, known, as_it_is=True)
     except KlError as error:
         said = f"{error.message} {error.hint}" if error.hint else error.message
         problems.append(wrong("environment", said, "kl setup"))
@@ -114,8 +115,7 @@ def _folder(tables: OwnTables, key: str) -> Path | None:
     text = getattr(tables.run, key)
     if text is None:
         return None
-    setting = tables.origins[f"run.{key}"]
-    return Path(expand(text, base_folder(setting), origin=setting.origin))
+    return written_path(tables.origins[f"run.{key}"])
 
 
 def _options(settings: Sequence[Setting]) -> dict[str, object]:

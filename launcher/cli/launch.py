@@ -47,7 +47,7 @@ def launch_command(
 
 def launch_plan(plan: Plan, *, plain: bool = False) -> int:
     """Launch a plan without errors on this terminal. Returns the exit code."""
-    from launcher.cli.render import short, show_findings
+    from launcher.cli.render import environment_in_words, short, show_findings
     from launcher.run.gpu import GpuLine, chosen_gpus
     from launcher.run.resume import launch_and_resume
     from launcher.run.screen import open_screen
@@ -56,7 +56,8 @@ def launch_plan(plan: Plan, *, plain: bool = False) -> int:
     variables = plan.environ(os.environ)
     gpus = chosen_gpus({argument.name: argument.value for argument in plan.accelerate}, variables)
     screen = open_screen(plain=plain, aside=GpuLine(gpus))
-    screen.announce(f"{plan.name}: {plan.trainer.script} → {short(plan.directory)}")
+    where = f", in {environment_in_words(plan.environment)}" if plan.environment.chosen else ""
+    screen.announce(f"{plan.name}: {plan.trainer.script} → {short(plan.directory)}{where}")
     result = launch_and_resume(plan, screen)
     show_result(result, plan)
     return result.exit_code
@@ -65,12 +66,14 @@ def launch_plan(plan: Plan, *, plain: bool = False) -> int:
 def launch_detached(plan: Plan) -> int:
     """Launch a plan without errors in the background. Returns 0 once the trainer has started."""
     from launcher.cli.failure_explained import note_doctors_findings
-    from launcher.cli.render import show_findings
+    from launcher.cli.render import environment_in_words, show_findings
     from launcher.run.detach import detached
     from launcher.run.resume import launch_and_resume
     from launcher.run.screen import NullScreen
 
     show_findings(plan.findings)
+    if plan.environment.chosen:
+        print(f"It trains in {environment_in_words(plan.environment)}.", file=sys.stderr)
     result = detached(lambda started: note_doctors_findings(launch_and_resume(plan, NullScreen(), started), plan))
     if result is not None:  # asked to stop before that
         show_result(result)

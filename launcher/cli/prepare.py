@@ -19,17 +19,16 @@ from launcher.plan.every_code import let_through
 from launcher.plan.examine import Examined, examine
 from launcher.plan.plan import Plan, Trainer, TrainingEnvironment
 from launcher.plan.read_blueprint import read_blueprint
-from launcher.plan.tables import OwnTables, base_folder, read_own_tables
+from launcher.plan.tables import OwnTables, read_own_tables, written_path
 from launcher.run.roots import DEFAULT_OUTPUT_ROOT
-from launcher.setup.checkouts import usual_checkout
-from launcher.setup.environments import accelerate_folder, find_environment
+from launcher.setup.checkouts import checkout_of
+from launcher.setup.environments import Known, accelerate_folder, find_environment, names_of_two
 from launcher.setup.user_config import UserConfig, read_user_config
 from launcher.spec.environment import from_environment, from_name
 from launcher.spec.find import dataset_folder, find_spec
 from launcher.spec.load import Spec, load_spec
 from launcher.spec.names import parse_name
 from launcher.spec.overrides import parse_set
-from launcher.spec.paths import expand
 from launcher.trainer.checkout import Checkout, open_checkout, script_path
 from launcher.trainer.options import ScriptOptions
 from launcher.trainer.other_scripts import scripts_with
@@ -99,7 +98,8 @@ def _draft(request: Request, environ: Mapping[str, str]) -> tuple[Plan, Candidat
     outside = from_environment(environ)
     tables = read_own_tables([*config.settings, *spec.settings, *outside, *sets])
     try:
-        checkout = _open_checkout(tables)
+        found = checkout_of(tables, config)
+        checkout = _open_checkout(found.path, tables)
         if tables.run.script is None:
             raise no_script(checkout.scripts, str(request.target))
         file = _script(checkout, tables.run.script, tables)
@@ -112,7 +112,10 @@ def _draft(request: Request, environ: Mapping[str, str]) -> tuple[Plan, Candidat
     options = read_options(checkout, file)
     arguments = read_arguments(request.arguments, options)
     settings = [*config.settings, *spec.settings, *from_name(spec.name), *outside, *sets, *arguments]
-    environment, not_ready = _environment(tables, environ)
+    known = Known(config.environments, checkout.path)
+    environment, not_ready = _environment(tables, environ, known)
+    said = (*found.findings, *names_of_two(tables, environ, known))
+    tables = replace(tables, findings=(*tables.findings, *said))
     plan, candidate = build_plan(
         Ingredients(
             spec=spec,
@@ -141,8 +144,7 @@ def _spec(request: Request, config: UserConfig) -> Spec:
     return load_spec(path.absolute(), name, template_folders=config.template_folders)
 
 
-def _open_checkout(tables: OwnTables) -> Checkout:
-    path = _folder(tables, "sd_scripts") or usual_checkout()
+def _open_checkout(path: Path, tables: OwnTables) -> Checkout:
     try:
         return open_checkout(path)
     except KlError as error:
@@ -163,8 +165,7 @@ def _folder(tables: OwnTables, key: str) -> Path | None:
     text = getattr(tables.run, key)
     if text is None:
         return None
-    setting = tables.origins[f"run.{key}"]
-    return Path(expand(text, base_folder(setting), origin=setting.origin))
+    return written_path(tables.origins[f"run.{key}"])
 
 
 def _dataset_folder(tables: OwnTables, spec: Spec, config: UserConfig) -> Path | None:
@@ -181,9 +182,11 @@ def _dataset_folder(tables: OwnTables, spec: Spec, config: UserConfig) -> Path |
     return folder
 
 
-def _environment(tables: OwnTables, environ: Mapping[str, str]) -> tuple[TrainingEnvironment, KlError | None]:
+def _environment(
+    tables: OwnTables, environ: Mapping[str, str], known: Known
+) -> tuple[TrainingEnvironment, KlError | None]:
     try:
-        return find_environment(tables, environ), None
+        return find_environment(tables, environ, known), None
     except KlError as error:
         return TrainingEnvironment("none", "none", Path("python"), {}), error
 

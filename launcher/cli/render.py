@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from launcher.base.errors import KlError
 from launcher.base.findings import Finding, Severity
 from launcher.base.origin import Origin
-from launcher.plan.plan import Argument, Plan
+from launcher.plan.plan import Argument, Plan, TrainingEnvironment
 
 if TYPE_CHECKING:
     from launcher.run.result import RunResult
@@ -45,7 +45,7 @@ def plan_as_text(plan: Plan) -> Iterator[str]:
     length = f"{plan.steps} steps" if plan.steps else "as many steps as its epochs have"
     yield f"{plan.name}: {length}"
     yield f"  trains with  {plan.trainer.script} of {short(plan.trainer.checkout)}{commit}"
-    yield f"  in           {plan.environment.kind} {short(Path(plan.environment.label))}"
+    yield f"  in           {environment_in_words(plan.environment)}"
     yield f"  writes to    {short(plan.directory)}"
     for file in plan.files:
         yield f"    {file.name:<22} {_from(file.origin)}"
@@ -59,6 +59,12 @@ def plan_as_text(plan: Plan) -> Iterator[str]:
     yield from _arguments(plan.accelerate)
     yield plan.trainer.script
     yield from _arguments(plan.arguments)
+
+
+def environment_in_words(environment: TrainingEnvironment) -> str:
+    """What trains, and why when nobody named it: "venv ~/kl (active)"."""
+    why = f" ({environment.chosen})" if environment.chosen else ""
+    return f"{environment.kind} {short(Path(environment.label))}{why}"
 
 
 def plan_as_data(plan: Plan) -> dict[str, Any]:
@@ -78,6 +84,7 @@ def plan_as_data(plan: Plan) -> dict[str, Any]:
             "python": str(plan.environment.python),
             "variables": {**plan.environment.variables, **plan.variables},
             "unset": list(plan.environment.unset),
+            "chosen": plan.environment.chosen or None,
         },
         "argv": list(plan.argv),
         "accelerate": [_argument_as_data(argument) for argument in plan.accelerate],

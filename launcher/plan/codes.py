@@ -128,6 +128,13 @@ ENVIRONMENT = Code(
     "kl",
     can_be_allowed=False,
 )
+NAMED_TWICE = Code(
+    "named-twice",
+    Severity.WARNING,
+    "A name stands for a checkout or an environment of kl's configuration, and something else is called so too: what "
+    "was meant may be the other one.",
+    "kl",
+)
 ACTIVATION = Code(
     "activation",
     Severity.WARNING,

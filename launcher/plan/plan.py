@@ -16,7 +16,7 @@ class TrainingEnvironment:
     """The interpreter that trains, and what its activation would do.
 
     `variables` are set, `unset` taken away. `secrets` are set too, and never shown or written down. `problems` are
-    what of the activation did not work.
+    what of the activation did not work. `chosen` says why it is this one when nobody named any: "active".
     """
 
     kind: str  # conda, venv or python
@@ -26,6 +26,7 @@ class TrainingEnvironment:
     unset: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     problems: tuple[str, ...] = ()
+    chosen: str = ""
 
 
 @dataclass(frozen=True)

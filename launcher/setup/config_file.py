@@ -110,12 +110,14 @@ def _changed(content: bytes, changes: Mapping[Key, Value], label: str) -> bytes:
     text = decoded(content, label)
     try:
         document = tomlkit.parse(text if text.endswith("\n") or not text else f"{text}\n")
+        tables: dict[Key, dict[str, Value]] = {}
         for key, value in changes.items():
             if value is None:
                 _take_out(document, key)
-        for table in [_put(document, key, value) for key, value in changes.items() if value is not None]:
-            if table is not None:
-                table.add(tomlkit.nl())  # another one may follow
+            else:
+                tables.setdefault(key[:-1], {})[key[-1]] = value
+        for table, values in tables.items():
+            _put(document, table, values)
         new = document.as_string().rstrip("\n") + "\n"
     except (TOMLKitError, KeyError, TypeError, ValueError, RecursionError) as error:
         message = f"{label} cannot be changed by kl: {error}."
@@ -125,21 +127,22 @@ def _changed(content: bytes, changes: Mapping[Key, Value], label: str) -> bytes:
     return (_MARK if content.startswith(_MARK) else b"") + new.encode()
 
 
-def _put(document: TOMLDocument, key: Key, value: Value) -> Any:
-    """Returns the table that had to be made for it."""
+def _put(document: TOMLDocument, path: Key, values: Mapping[str, Value]) -> None:
     import tomlkit  # noqa: PLC0415
 
     table: Any = document
-    fresh = False
-    for number, part in enumerate(key[:-1]):
+    made = False
+    for number, part in enumerate(path):
         if part not in table:
             if len(table) and not table.as_string().endswith("\n\n"):
                 table.add(tomlkit.nl())
-            table[part] = tomlkit.table(is_super_table=number < len(key) - 2)
-            fresh = True
+            table[part] = tomlkit.table(is_super_table=number < len(path) - 1)
+            made = True
         table = table[part]
-    table[key[-1]] = tomlkit.item(value)
-    return table if fresh else None
+    for key, value in values.items():
+        table[key] = tomlkit.item(value)
+    if made and len(path) > 1:
+        table.add(tomlkit.nl())  # another one may follow
 
 
 def _take_out(document: TOMLDocument, key: Key) -> None:

@@ -182,7 +182,7 @@ def test_checkouts(bed: Bed, case: str) -> None:
 
 def test_no_checkout_at_all(bed: Bed) -> None:
     bed.checkout.rename(bed.root / "elsewhere")
-    assert "Clone kohya-ss/sd-scripts" in _refused(bed, 69, bed.kl("launch", NAME), bed.tree())
+    assert "kl setup" in _refused(bed, 69, bed.kl("launch", NAME), bed.tree())
 
 
 @pytest.mark.parametrize(
