@@ -41,34 +41,31 @@ def shell(environ: Mapping[str, str]) -> str:
     return shutil.which("bash", path=path) or shutil.which("sh", path=path) or "/bin/sh"
 
 
-def run_scripts(
-    scripts: Sequence[Path], environ: Mapping[str, str], folder: Path, *, patience: float = PATIENCE
-) -> Ran:
+def run_scripts(scripts: Sequence[Path], environ: Mapping[str, str], folder: Path) -> Ran:
     """Run the scripts one after another, as activation does: in one shell, which is only started anew after a script
-    that ended it, or was ended itself because it took too long. What they print is not shown.
+    that ended it. What they print is not shown.
 
     `folder` is where they run. A script counts as failed when it said why; many end with a status that means nothing.
     """
-    ends = time.monotonic() + patience
-    state, left, problems, whole = dict(environ), list(scripts), [], True
+    ends = time.monotonic() + PATIENCE
+    state, left, problems = dict(environ), list(scripts), []
     while left:
         blocks, words, status = _run(left, state, folder, ends)
-        for script, (code, after), said in zip(left, blocks, words, strict=False):
-            state = _merged(state, after)
+        for script, (code, environment), said in zip(left, blocks, words, strict=False):
+            state = _merged(state, environment)
             if code != "0" and said:
                 problems.append(_problem(script, f"failed: {said}", state))
-        if len(blocks) < len(left):
-            script, said = left[len(blocks)], words[len(blocks)] if len(blocks) < len(words) else ""
-            why = (
-                f"took more than {patience:g} s" if status is None else f"ended its shell: {said or f'status {status}'}"
-            )
-            problems.append(_problem(script, why, state))
-            whole = whole and status is not None
-        left = left[len(blocks) + 1 :]
-        if status is None and left:
-            problems.append(f"after it {len(left)} more of the scripts did not run")
+        left = left[len(blocks) :]
+        if not left:
             break
-    return Ran(state, tuple(problems), whole)
+        script, *left = left
+        if status is None:
+            rest = f"; {', '.join(each.name for each in left)} did not run" if left else ""
+            problems.append(_problem(script, f"took more than {PATIENCE:g} s{rest}", state))
+            return Ran(state, tuple(problems), whole=False)
+        said = words[len(blocks)] if len(blocks) < len(words) else ""
+        problems.append(_problem(script, f"ended its shell: {said or f'status {status}'}", state))
+    return Ran(state, tuple(problems))
 
 
 def _run(

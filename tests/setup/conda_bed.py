@@ -17,6 +17,7 @@ KINDS = ("conda", "mamba1", "mamba", "micromamba")
 class CondaBed:
     """The home, the base environment in it, and the program."""
 
+    kind: str
     home: Path
     root: Path
     program: Path
@@ -52,7 +53,7 @@ def conda_bed(home: Path, kind: str, *, program: Path | None = None, root: Path 
     settings = f"STAND_IN_KIND={kind} STAND_IN_ROOT='{base}' STAND_IN_CALLS='{calls}'"
     place.write_text(f"#!/bin/sh\n{settings} exec '{sys.executable}' -I '{STAND_IN}' \"$@\"\n")
     place.chmod(0o755)
-    return CondaBed(home, base, place, calls)
+    return CondaBed(kind, home, base, place, calls)
 
 
 def fill(
