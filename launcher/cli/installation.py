@@ -13,7 +13,7 @@ from launcher.base.settings import Setting
 from launcher.plan.tables import OWN_TABLES, OwnTables, base_folder, read_own_tables, written_path
 from launcher.run.roots import DEFAULT_OUTPUT_ROOT
 from launcher.setup.checkouts import checkout_of
-from launcher.setup.doctor.diagnosis import Diagnosis, wrong
+from launcher.setup.doctor.diagnosis import Diagnosis, advice, wrong
 from launcher.setup.doctor.installation import Installation
 from launcher.setup.environments import Known, find_environment
 from launcher.setup.user_config import UserConfig, read_user_config
@@ -22,7 +22,7 @@ from launcher.spec.overrides import parse_set
 from launcher.spec.paths import expand
 
 if TYPE_CHECKING:
-    from launcher.plan.plan import Plan
+    from launcher.plan.plan import Plan, TrainingEnvironment
 
 _OF_THE_TRAINER = ("network_module", "tokenizer_cache_dir", "v2")  # options that the doctor asks about
 _FOLDERS = ("tokenizer_cache_dir",)
@@ -47,15 +47,17 @@ def installation_of(target: str | None, sets: Sequence[str], environ: Mapping[st
     tables = read_own_tables(settings)
     problems: list[Diagnosis] = []
     checkout = _checkout(tables, config, problems)
-    python, variables = _python(tables, environ, Known(config.environments, checkout), problems)
+    environment = _environment(tables, environ, Known(config.environments, checkout), problems)
+    activated = {**environment.secrets, **environment.variables} if environment else {}
     return Installation(
         checkout=checkout,
-        python=python,
+        python=environment.python if environment else None,
         output_root=_folder(tables, "output_root") or Path(DEFAULT_OUTPUT_ROOT).expanduser(),
         datasets_root=config.datasets_root,
         dataset_folder=_folder(tables, "dataset_folder") or asked.dataset_folder,
         script=_script(tables),
-        variables=variables,
+        variables={**activated, **tables.env.variables},
+        unset=environment.unset if environment else (),
         options=_options(settings),
         problems=tuple(problems),
     )
@@ -68,7 +70,8 @@ def installation_of_plan(plan: Plan) -> Installation:
         python=plan.environment.python,
         output_root=plan.directory.parent,
         script=plan.trainer.script,
-        variables={**plan.environment.variables, **plan.variables},
+        variables={**plan.environment.secrets, **plan.environment.variables, **plan.variables},
+        unset=plan.environment.unset,
         options={argument.name: argument.value for argument in plan.arguments},
     )
 
@@ -93,17 +96,17 @@ def _checkout(tables: OwnTables, config: UserConfig, problems: list[Diagnosis]) 
         return None
 
 
-def _python(
+def _environment(
     tables: OwnTables, environ: Mapping[str, str], known: Known, problems: list[Diagnosis]
-) -> tuple[Path | None, Mapping[str, str]]:
-    own = dict(tables.env.variables)
+) -> TrainingEnvironment | None:
     try:
         environment = find_environment(tables, environ, known, as_it_is=True)
     except KlError as error:
         said = f"{error.message} {error.hint}" if error.hint else error.message
         problems.append(wrong("environment", said, "kl setup"))
-        return None, own
-    return environment.python, {**environment.variables, **own}
+        return None
+    problems += [advice("environment", problem) for problem in environment.problems]
+    return environment
 
 
 def _script(tables: OwnTables) -> str | None:

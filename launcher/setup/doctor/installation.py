@@ -15,9 +15,9 @@ class Installation:
     """What a training would use; None is left out.
 
     `checkout` is a folder and `python` an interpreter; neither need be there, or be what it should. `script` is the
-    training script, when it is known which. `variables` are those that the training gets besides this process's own,
-    and `options` those of the trainer that a spec sets. `dataset_folder` is that of a run, `datasets_root` the folder
-    where datasets stand. `problems` say what is left out, and why.
+    training script, when it is known which. The training gets `variables` besides this process's own, but none of
+    `unset`; `options` are those of the trainer that a spec sets. `dataset_folder` is that of a run, `datasets_root`
+    the folder where datasets stand. `problems` say what is left out, and why.
     """
 
     checkout: Path | None = None
@@ -26,11 +26,12 @@ class Installation:
     datasets_root: Path | None = None
     dataset_folder: Path | None = None
     script: str | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    unset: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
     problems: tuple[Diagnosis, ...] = ()
 
     @property
     def environ(self) -> Mapping[str, str]:
         """The whole environment of a training."""
-        return {**os.environ, **self.variables}
+        return {**{name: text for name, text in os.environ.items() if name not in self.unset}, **self.variables}

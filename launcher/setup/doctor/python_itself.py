@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from launcher.base.words import listed, some_of
+from launcher.setup.conda import conda_program, install
 from launcher.setup.doctor.diagnosis import Diagnosis, advice, fine, unknown, wrong
 from launcher.setup.doctor.mends import relink
 from launcher.setup.doctor.seen_environment import SeenEnvironment
@@ -69,8 +70,9 @@ def installed_for(prefix: Path) -> str | None:
 
 def _mend(seen: SeenEnvironment, version: str | None) -> str | None:
     if (seen.prefix / "conda-meta").is_dir():
-        wanted = versions_installed(seen.prefix)
-        return f"conda install -y -p {shlex.quote(str(seen.prefix))} python={wanted[0] if wanted else '3.10'}"
+        program = conda_program()
+        wanted = versions_installed(seen.prefix)[:1] or ("3.10",)
+        return shlex.join(install(program, seen.prefix, [f"python={wanted[0]}"])) if program else None
     if version is None:
         return None
     return relink(seen.prefix, version) or f"uv python install {version}"
