@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +173,41 @@ def test_a_failed_launch_says_what_the_doctor_finds(bed: Bed) -> None:
     assert "error: kl doctor: requirements.txt: voluptuous is not installed." in done.stderr
     assert f"  {python} -m pip install voluptuous==0.15.2" in done.stderr.splitlines()
     assert "transformers" not in done.stderr
+
+
+@pytest.fixture
+def small_disk(bed: Bed) -> Iterator[Path]:
+    disk = bed.folder / "small"
+    disk.mkdir()
+    mount = shutil.which("mount", path="/usr/bin:/bin:/sbin:/usr/sbin")
+    if os.geteuid() != 0 or mount is None:
+        pytest.skip("only root may mount a small file system")
+    words = [mount, "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if subprocess.run(words, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small file system cannot be mounted here")
+    yield disk
+    subprocess.run([str(Path(mount).with_name("umount")), "-l", str(disk)], check=True)
+
+
+def test_a_full_disk_is_left_by_the_command_that_is_said(bed: Bed, small_disk: Path) -> None:
+    if shutil.disk_usage(bed.folder).free < 11_000_000_000:
+        pytest.skip("no other disk here has room for runs")
+    make_checkout(bed.folder / "sd-scripts")
+    configure(bed)
+    file = bed.folder / "home" / ".config" / "kl" / "config.toml"
+    file.write_text(file.read_text().replace(str(bed.folder / "out"), str(small_disk)))
+    (small_disk / "older").write_bytes(b"x" * 65536)
+    done = kl(bed, "doctor", "--json")
+    (found,) = [each for each in data(done)["diagnoses"] if each["status"] == "wrong"]
+    assert done.returncode == 69 and found["subject"] == "output root" and "its disk is full" in found["message"]
+    assert found["mend"].startswith("kl config set run.output_root ")
+    program = bed.programs / "kl"
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m launcher "$@"\n')
+    program.chmod(0o755)
+    if kl(bed, "config", "--help").returncode != 0:
+        pytest.skip("kl config is not there yet")
+    bed.run(found["mend"])
+    assert kl(bed, "doctor").returncode == 0
 
 
 def test_the_language_of_help(bed: Bed) -> None:

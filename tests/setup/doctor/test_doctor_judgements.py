@@ -202,3 +202,23 @@ def test_xformers_beside_a_torch_without_cuda_is_advice(bed: Bed) -> None:
     assert not wrong(found)
     assert [each.status for each in found if each.subject == "xformers"] == [Status.ADVICE]
     assert len(SOUND) - 1 == len(packages)
+
+
+def test_a_conda_environment_without_its_python_gets_it_from_conda(bed: Bed) -> None:
+    python = make_environment(bed.folder / "conda env")
+    (python.parent.parent / "conda-meta").mkdir()
+    python.unlink()
+    missing = see_environment(python, {})
+    (alone,) = judge_python(missing, README, ())
+    assert alone.status is Status.WRONG and alone.mend == "kl setup --env venv"  # there is no conda either
+    (bed.programs / "conda").symlink_to("/bin/true")
+    (found,) = judge_python(missing, README, ())
+    assert found.mend is not None
+    assert found.mend.split(" ", 1)[1] == f"install --yes --prefix '{python.parent.parent}' python={MINOR}"
+
+
+def test_a_training_gets_what_the_activation_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHOME", "/elsewhere")
+    monkeypatch.setenv("FOX", "old")
+    environ = Installation(variables={"FOX": "new"}, unset=("PYTHONHOME",)).environ
+    assert environ["FOX"] == "new" and "PYTHONHOME" not in environ and "PATH" in environ
