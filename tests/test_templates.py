@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 from pathlib import Path
 
@@ -65,11 +66,21 @@ def _parser(options: ScriptOptions) -> argparse.ArgumentParser:
     return parser
 
 
+def _script_of(template: Path) -> str:
+    """The training script that a template names, or the one it extends."""
+    text = template.read_text("utf-8")
+    found = re.search(r'^script = "(.+)"$', text, re.MULTILINE) or re.search(r'^extends = "(.+)"$', text, re.MULTILINE)
+    assert found, "a template names its script"
+    return found[1] if found[1].endswith(".py") else _script_of(template.with_stem(found[1]))
+
+
 @pytest.mark.parametrize("checkout", CHECKOUTS)
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
 def test_a_spec_that_extends_a_template_is_a_plan_without_findings(
     template: Path, checkout: Path, tmp_path: Path
 ) -> None:
+    if not (checkout / _script_of(template)).is_file():
+        pytest.skip(f"this checkout has no {_script_of(template)}")
     spec = tmp_path / "fox.toml"
     lines = [
         f'extends = "{template.stem}"',
@@ -93,6 +104,8 @@ def test_the_guide_template_is_the_command_of_the_guide(checkout: Path, tmp_path
     written = [argument for argument in plan.arguments if argument.origin.source is not Source.KL]
     ours = vars(parser.parse_args([word for argument in written for word in argument.words]))
     guides = vars(parser.parse_args(shlex.split(GUIDE)))
+    for words in (ours, guides):
+        words["network_args"].sort()  # items are looked up by their keys
     assert ours == guides
     given = {name for name, value in ours.items() if value is not None and value is not False}
     assert sorted(given) == sorted(argument.name for argument in written), "each option once"
@@ -105,8 +118,28 @@ def test_the_options_of_the_guide_are_counted() -> None:
     assert GUIDE.count("=False") == 4
 
 
+# Switches and numbers whose name says all, and those that the line above or the heading explains.
+_PLAIN = {
+    "script", "lr_scheduler", "lr_scheduler_num_cycles", "lr_warmup_steps", "max_grad_norm", "network_module",
+    "save_model_as", "save_precision", "save_every_n_steps", "sample_every_n_steps", "sample_sampler", "algo",
+    "conv_dim", "conv_alpha", "warmup_init", "system_prompt", "caption_extension",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
 def test_every_choice_has_a_line_that_says_what_it_is_for(template: Path) -> None:
-    text = template.read_text("utf-8")
-    assert text.startswith("# ")
-    assert all(len(line) <= 120 for line in text.splitlines())
+    lines = template.read_text("utf-8").splitlines()
+    assert re.match(r"# \S.{20,}[.]$", lines[0]), "the first line says what it is for"
+    assert all(len(line) <= 120 for line in lines)
+    values = [line for line in lines if re.match(r"\w+ = ", line) and not line.startswith("extends")]
+    assert [line for line in values if " # " not in line and line.partition(" ")[0] not in _PLAIN] == []
+
+
+def test_the_old_name_of_the_ponys_template_is_the_command_with_what_nothing_reads(tmp_path: Path) -> None:
+    folder = shipped_folder("templates")
+    new, _ = plan_of(folder / "pony-locon.toml", "pony-v1", SOURCES, tmp_path / "cache")
+    old, _ = plan_of(folder / "pony-locon-guide.toml", "pony-v1", SOURCES, tmp_path / "cache")
+    theirs, ours = ({each.name: each.words for each in plan.arguments} for plan in (old, new))
+    assert theirs.keys() - ours.keys() == {"pretrained_model_name_or_path", "train_data_dir", "dataset_repeats"}
+    assert {name for name in ours if ours[name] != theirs[name]} == {"network_args", "bucket_reso_steps"}
+    assert set(ours["network_args"]) < set(theirs["network_args"])

@@ -12,6 +12,7 @@ def write_models(folder: Path) -> None:
     """One file of each family under its name, LoRAs, folders of diffusers, and damaged ones."""
     for name in ("sd1", "sd2", "sdxl", "sd3", "flux", "lumina", "hunyuan", "anima", "clip", "t5", "embedding", "vae"):
         write_model(folder / f"{name}.safetensors", MODELS[name])
+    write_model(folder / "sdxl-v.safetensors", {**MODELS["sdxl"], "v_pred": (0,), "ztsnr": (0,)})
     write_model(folder / "ae.safetensors", MODELS["vae16"])
     write_model(folder / "gemma2.safetensors", MODELS["other"])
     write_model(folder / "lora16.safetensors", lora(16))

@@ -9,7 +9,7 @@ save_state_on_train_end mem_eff_attn torch_compile xformers sdpa persistent_data
 gradient_checkpointing full_fp16 full_bf16 fp8_base ddp_gradient_as_bucket_view ddp_static_graph
 noise_offset_random_strength zero_terminal_snr lowram sample_at_first output_config masked_loss deepspeed use_8bit_adam
 use_lion_optimizer scale_v_pred_loss_like_noise_pred debiased_estimation_loss weighted_captions
-cpu_offload_checkpointing no_metadata no_half_vae cache_info enable_wildcard
+cpu_offload_checkpointing no_metadata no_half_vae cache_info enable_wildcard fused_backward_pass
 """
 PLAIN = {
     "str": """
@@ -100,12 +100,15 @@ CACHED = """
     parser.add_argument("--cache_text_encoder_outputs", action="store_true")
     parser.add_argument("--cache_text_encoder_outputs_to_disk", action="store_true")
 """
-FLOW = """
+_SAMPLED = """
     parser.add_argument("--blocks_to_swap", type=int, default=None)
-    parser.add_argument("--timestep_sampling", choices=["sigma", "uniform", "sigmoid", "shift"], default="sigma")
-    parser.add_argument("--model_prediction_type", choices=["raw", "additive", "sigma_scaled"], default="raw")
+    parser.add_argument("--timestep_sampling", choices=["sigma", "uniform", "sigmoid", "shift"{more}], default="sigma")
     parser.add_argument("--discrete_flow_shift", type=float, default=3.0)
 """
+_PREDICTED = """
+    parser.add_argument("--model_prediction_type", choices=["raw", "additive", "sigma_scaled"], default="raw")
+"""
+FLOW = _SAMPLED.replace("{more}", ', "flux_shift"') + _PREDICTED
 FLUX = (
     FLOW
     + """
@@ -123,10 +126,20 @@ SD3 = """
     parser.add_argument("--t5xxl", type=str)
 """
 LUMINA = (
-    FLOW
+    _SAMPLED.replace("{more}", ', "nextdit_shift"')
+    + _PREDICTED
     + """
     parser.add_argument("--gemma2", type=str)
     parser.add_argument("--ae", type=str)
+    parser.add_argument("--system_prompt", type=str, default="")
+"""
+)
+ANIMA = (
+    _SAMPLED.replace("{more}", ', "flux_shift"')
+    + """
+    parser.add_argument("--qwen3", type=str)
+    parser.add_argument("--vae_chunk_size", type=int, default=None)
+    parser.add_argument("--vae_disable_cache", action="store_true")
 """
 )
 

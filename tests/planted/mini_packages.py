@@ -40,7 +40,7 @@ _KINDS = {
 _KOHYA = (
     kohya(
         ("diag-oft", "full", "ia3", "locon", "loha", "lokr", "lora"),
-        *("decompose_both", "dora_wd", "train_norm", "use_scalar", "use_tucker"),
+        *("decompose_both", "dora_wd", "full_matrix", "train_norm", "use_scalar", "use_tucker"),
         more="""
     factor = int(kwargs.get("factor") or -1)
     ratio = kwargs.get("loraplus_lr_ratio")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mini_options import CACHED, FLUX, LUMINA, NETWORK, SD3
+from mini_options import ANIMA, CACHED, FLUX, LUMINA, NETWORK, SD3
 from network_sources import (
     CONVOLUTIONS,
     DYLORA,
@@ -250,6 +250,7 @@ SCRIPTS = {
     "flux_train_network.py": _flow("flux", "clip_l t5xxl ae", FLUX),
     "sd3_train_network.py": _flow("sd3", "clip_l clip_g t5xxl", SD3),
     "lumina_train_network.py": _flow("lumina", "gemma2 ae", LUMINA),
+    "anima_train_network.py": _flow("anima", "qwen3 vae", ANIMA),
     "sdxl_train.py": _SDXL_TRAIN,
     "train_textual_inversion.py": _INVERSION,
     "train_db.py": _TRAIN_DB,
@@ -260,5 +261,6 @@ SCRIPTS = {
     ),
     "networks/lora_sd3.py": _other_lora("SingleDiTBlock"),
     "networks/lora_lumina.py": _other_lora("JointTransformerBlock"),
+    "networks/lora_anima.py": _other_lora("Block"),
     "networks/merge_lora.py": "def merge(args):\n    pass\n",
 }

@@ -9,6 +9,7 @@ import pytest
 from miniature import lay_out_miniature
 from planted_bed import Bed, has_modules, open_bed, reports
 from sound_specs import EVERY, Sound
+from sound_templates import TEMPLATES
 
 from launcher.base.places import shipped_folder
 
@@ -20,15 +21,15 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
         yield opened
 
 
-@pytest.mark.parametrize("sound", EVERY, ids=lambda sound: sound.id)
+@pytest.mark.parametrize("sound", (*EVERY, *TEMPLATES.values()), ids=lambda sound: sound.id)
 def test_a_sound_spec_is_left_alone(bed: Bed, tmp_path: Path, sound: Sound) -> None:
     assert has_modules(bed, sound)
     assert reports(bed, tmp_path, sound) == []
 
 
-@pytest.mark.parametrize("template", [path.stem for path in shipped_folder("templates").glob("*.toml")])
-def test_every_template_is_among_them(template: str) -> None:
-    assert any(f'extends = "{template}"' in sound.spec for sound in EVERY)
+def test_every_template_is_among_them() -> None:
+    assert sorted(TEMPLATES) == sorted(path.stem for path in shipped_folder("templates").glob("*.toml"))
+    assert all(f'extends = "{template}"' in sound.spec for template, sound in TEMPLATES.items())
 
 
 def test_there_are_enough() -> None:

@@ -19,6 +19,7 @@ from mistake import Planted  # noqa: E402
 from mistakes import SUBJECTS  # noqa: E402
 from planted_bed import Bed, complaints, has_modules, open_bed, reports  # noqa: E402
 from sound_specs import EVERY, Sound  # noqa: E402
+from sound_templates import TEMPLATES  # noqa: E402
 
 pytestmark = pytest.mark.skipif(
     not (BED / "sd-scripts").is_dir() or not (BED / "venv/bin/python").exists(),
@@ -32,7 +33,7 @@ def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
         yield opened
 
 
-@pytest.mark.parametrize("sound", EVERY, ids=lambda sound: sound.id)
+@pytest.mark.parametrize("sound", (*EVERY, *TEMPLATES.values()), ids=lambda sound: sound.id)
 def test_a_sound_spec_is_left_alone(bed: Bed, tmp_path: Path, sound: Sound) -> None:
     if not has_modules(bed, sound):
         pytest.skip(f"the bed's environment lacks one of {', '.join(sound.modules)}")
