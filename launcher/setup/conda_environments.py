@@ -73,8 +73,11 @@ def conda_environments(
 def homes(environ: Mapping[str, str], home: Path) -> list[Path]:
     """The folders in which a base environment may be, whether they are there or not."""
     roots = [Path(environ[name]) for name in ("MAMBA_ROOT_PREFIX", "CONDA_ROOT") if environ.get(name)]
-    if environ.get("CONDA_EXE"):
-        roots.append(Path(environ["CONDA_EXE"]).parent.parent)
+    roots += [Path(environ[name]).parent.parent for name in ("CONDA_EXE", "MAMBA_EXE") if environ.get(name)]
+    roots += [Path(each).parent for each in environ.get("PATH", "").split(os.pathsep) if each.endswith("/condabin")]
+    if environ.get("CONDA_PREFIX"):
+        active = Path(environ["CONDA_PREFIX"])
+        roots.append(active.parent.parent if active.parent.name == "envs" else active)
     if environ.get("XDG_DATA_HOME"):
         roots.append(Path(environ["XDG_DATA_HOME"]) / "mamba")
     roots += [home / name for name in HOMES] + [Path(each) for each in _SYSTEM_HOMES]
@@ -83,20 +86,19 @@ def homes(environ: Mapping[str, str], home: Path) -> list[Path]:
 
 def _by_folders(environ: Mapping[str, str], home: Path) -> Iterator[CondaEnvironment]:
     roots = homes(environ, home)
-    if environ.get("CONDA_PREFIX"):
-        roots.append(Path(environ["CONDA_PREFIX"]))
     named = [root / "envs" for root in roots]
     for variable in ("CONDA_ENVS_DIRS", "CONDA_ENVS_PATH"):
         named += [Path(each) for each in environ.get(variable, "").split(os.pathsep) if each]
     named.append(home / ".conda" / "envs")
     for folder in dict.fromkeys(named):
-        for prefix in sorted(folder.glob("*")):
-            if _has_python(prefix):
-                yield CondaEnvironment(prefix, prefix.name)
+        try:
+            prefixes = sorted(folder.iterdir())
+        except OSError:  # not there, as most of them
+            continue
+        yield from (CondaEnvironment(prefix, prefix.name) for prefix in prefixes if _has_python(prefix))
     for root in roots:
-        if _has_python(root):
-            is_base = (root / "condabin").is_dir() or root.parent.name != "envs"
-            yield CondaEnvironment(root, BASE if is_base else root.name)
+        if _has_python(root) and os.path.isdir(root / "conda-meta"):  # noqa: PTH112 - Path.is_dir may raise
+            yield CondaEnvironment(root, BASE)
 
 
 def _noted(home: Path) -> Iterator[Path]:

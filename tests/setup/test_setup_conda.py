@@ -163,3 +163,36 @@ def test_of_two_with_one_name_the_first_is_meant(tmp_path: Path) -> None:
     (tmp_path / ".conda" / "environments.txt").write_text(f"{noted}\n{first}\n")
     found = [each.prefix for each in conda_environments(bed.environ(), tmp_path) if each.name == "lora"]
     assert found == [first, noted]
+
+
+def test_environments_far_from_home_are_found_by_what_the_shell_has(tmp_path: Path) -> None:
+    bed = conda_bed(tmp_path / "home", "conda", root=tmp_path / "data" / "forge")
+    prefix = bed.environment("lora")
+    hints = (
+        {"CONDA_EXE": str(bed.program)},
+        {"MAMBA_EXE": str(bed.root / "bin" / "mamba")},
+        {"MAMBA_ROOT_PREFIX": str(bed.root)},
+        {"PATH": f"/usr/bin:{bed.root}/condabin"},
+        {"CONDA_PREFIX": str(bed.root)},
+        {"CONDA_PREFIX": str(bed.environment("other"))},
+    )
+    for environ in hints:
+        found = {each.name: each.prefix for each in conda_environments(environ, bed.home)}
+        assert (found["lora"], found["base"]) == (prefix, bed.root)
+    assert conda_environments({}, bed.home) == ()
+
+
+def test_a_folder_with_a_python_is_no_base_environment(tmp_path: Path) -> None:
+    lone = tmp_path / ".local" / "bin"
+    lone.mkdir(parents=True)
+    (lone / "python").touch()
+    assert conda_environments({"MAMBA_EXE": str(lone / "micromamba")}, tmp_path) == ()
+
+
+@pytest.mark.parametrize("variable", ["MAMBA_ROOT_PREFIX", "CONDA_EXE", "CONDA_PREFIX", "CONDA_ENVS_DIRS", "PATH"])
+@pytest.mark.parametrize("value", ["x" * 9000, "/dev/null", "a/b/c/condabin", "/"])
+def test_any_surroundings(tmp_path: Path, variable: str, value: str) -> None:
+    (tmp_path / ".conda").mkdir()
+    (tmp_path / ".conda" / "environments.txt").write_bytes(b"\xff\0\n" + b"y" * 9000 + b"\n/dev/null\n")
+    assert conda_environments({variable: value}, tmp_path) == ()
+    conda_program({variable: value}, tmp_path)
