@@ -17,6 +17,7 @@ from launcher.base.errors import ExitCode, KlError
 from launcher.cli.attach import attach_command
 from launcher.cli.check import check_command
 from launcher.cli.clean import clean_command
+from launcher.cli.config import config_command
 from launcher.cli.dataset import dataset_command
 from launcher.cli.demo import demo_command
 from launcher.cli.diff import diff_command
@@ -61,6 +62,7 @@ app.command("clean")(clean_command)
 app.command("doctor")(doctor_command)
 app.command("options")(options_command)
 app.command("setup")(setup_command)
+app.command("config")(config_command)
 app.command("findings")(findings_command)
 app.command("demo")(demo_command)
 

@@ -38,7 +38,7 @@ def checkout_of(tables: OwnTables, config: UserConfig) -> FoundCheckout:
     ready); for a path that cannot be expanded (spec refused).
     """
     if tables.run.sd_scripts is None:
-        return FoundCheckout(_unnamed(config))
+        return FoundCheckout(unnamed_checkout(config))
     return _named(tables.origins[_KEY], config)
 
 
@@ -54,7 +54,7 @@ def find_checkout(explicit: Path | None) -> Path:
     for setting in (*from_environment(os.environ), *config.settings):
         if setting.path == _KEY and isinstance(setting.value, str):
             return _named(setting, config).path
-    return _unnamed(config)
+    return unnamed_checkout(config)
 
 
 def usual_checkout() -> Path:
@@ -70,7 +70,8 @@ def usual_checkout() -> Path:
     )
 
 
-def _unnamed(config: UserConfig) -> Path:
+def unnamed_checkout(config: UserConfig) -> Path:
+    """The checkout of whoever names none. Raises KlError (environment not ready) when there is none, or a choice."""
     if len(config.checkouts) == 1:
         return written_path(next(iter(config.checkouts.values())))
     try:

@@ -1,83 +1,63 @@
-"""What a set-up writes into the user's configuration: checkout and environment by name, and as what specs get."""
+"""What a set-up writes into the user's configuration: checkout and environment by a name, and as what specs get."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from launcher.base.errors import KlError
-from launcher.base.settings import Setting, Value
-from launcher.plan.tables import ENV, RUN, base_folder
+from launcher.base.settings import Value
+from launcher.plan.tables import ENV, RUN, written_path
 from launcher.setup.config_file import Key, change_config
 from launcher.setup.facts import EnvironmentFacts
-from launcher.setup.user_config import CHECKOUTS, ENVIRONMENTS, UserConfig, read_user_config
-from launcher.spec.paths import expand
+from launcher.setup.user_config import CHECKOUTS, ENVIRONMENTS, UserConfig, config_file, read_user_config
 
 
 def is_configured(name: str, checkout: Path, environment: EnvironmentFacts) -> bool:
-    """Whether both have the name, and specs that name nothing get these or others."""
+    """Whether the name stands for these two, and a spec that names neither gets them or others."""
     try:
-        return not _missing(read_user_config(), name, checkout, environment)
+        config = read_user_config()
+        named = config.environments.get(name)
+        paths = config.checkouts.get(name), named.path if named else None
+        found = [written_path(path) if path else None for path in paths]
     except KlError:
         return False
+    return found == [checkout, environment.folder] and not _defaults(name, config)
 
 
 def configure(name: str, checkout: Path, environment: EnvironmentFacts) -> str | None:
-    """Write both under the name, and as what specs get that name nothing where the configuration has nothing yet.
+    """Give both the name, and make them what specs get that name none. Where the configuration has others for that
+    already, these stay: then the text says how a spec gets the new ones.
 
-    What it says already stays; the text tells how these are used then. Raises KlError for a configuration that cannot
-    be read or written.
+    Raises KlError for a configuration that cannot be read or written.
     """
     config = read_user_config()
-    taken = _taken(config, name, checkout, environment)
-    changes = {key: value for key, value in _missing(config, name, checkout, environment).items() if key not in taken}
-    change_config(changes)
-    if taken:
-        keys = " and ".join(".".join(key) for key in taken)
-        return f"kl's configuration has something else as {keys}, which stays: take another --name for these."
-    after = read_user_config()
-    checkout_here = _path(_of(after, f"{RUN}.sd_scripts")) == checkout
-    if checkout_here and _path(_of(after, f"{ENV}.path")) == environment.folder:
+    defaults = _defaults(name, config)
+    change_config(
+        {
+            (ENVIRONMENTS, name): None,
+            (CHECKOUTS, name): str(checkout),
+            (ENVIRONMENTS, name, "kind"): environment.made.kind if environment.made else "venv",
+            (ENVIRONMENTS, name, "path"): str(environment.folder),
+            **defaults,
+        }
+    )
+    if _is_default(name, read_user_config()):
         return None
-    return f'A spec takes these with sd_scripts = "{name}" in [run] and name = "{name}" in [env].'
+    wanted = f'sd_scripts = "{name}" in [run], name = "{name}" in [env]'
+    return f"{config_file()} has others as the usual ones, and they stay. A spec that wants these says: {wanted}."
 
 
-def _missing(config: UserConfig, name: str, checkout: Path, environment: EnvironmentFacts) -> Mapping[Key, Value]:
-    """What is still to be written."""
-    kind = environment.made.kind if environment.made else "venv"
-    folder = str(environment.folder)
+def _defaults(name: str, config: UserConfig) -> dict[Key, Value]:
+    """What is to be written so that nobody has to name a checkout and an environment."""
+    there = {each.path for each in config.settings}
     wanted: dict[Key, Value] = {}
-    if _path(config.checkouts.get(name)) != checkout:
-        wanted[CHECKOUTS, name] = str(checkout)
-    there = config.environments.get(name)
-    if there is None or _path(there.path) != environment.folder:
-        wanted |= {(ENVIRONMENTS, name, "kind"): kind, (ENVIRONMENTS, name, "path"): folder}
-    if _of(config, f"{RUN}.sd_scripts") is None:
-        wanted[RUN, "sd_scripts"] = str(checkout)
-    if not any(_of(config, f"{ENV}.{key}") for key in ("kind", "name", "path")):
-        wanted |= {(ENV, "kind"): kind, (ENV, "path"): folder}
+    if f"{RUN}.sd_scripts" not in there:
+        wanted[(RUN, "sd_scripts")] = name
+    if not there & {f"{ENV}.kind", f"{ENV}.name", f"{ENV}.path"}:
+        wanted[(ENV, "name")] = name
     return wanted
 
 
-def _taken(config: UserConfig, name: str, checkout: Path, environment: EnvironmentFacts) -> tuple[Key, ...]:
-    """Names that stand for something else."""
-    taken: list[Key] = []
-    if name in config.checkouts and _path(config.checkouts[name]) != checkout:
-        taken.append((CHECKOUTS, name))
-    there = config.environments.get(name)
-    if there is not None and _path(there.path) != environment.folder:
-        taken += [(ENVIRONMENTS, name, "kind"), (ENVIRONMENTS, name, "path")]
-    return tuple(taken)
-
-
-def _of(config: UserConfig, path: str) -> Setting | None:
-    return next((setting for setting in config.settings if setting.path == path), None)
-
-
-def _path(setting: Setting | None) -> Path | None:
-    if setting is None or not isinstance(setting.value, str):
-        return None
-    try:
-        return Path(expand(setting.value, base_folder(setting), origin=setting.origin))
-    except KlError:  # a variable that is not set
-        return None
+def _is_default(name: str, config: UserConfig) -> bool:
+    values = {each.path: each.value for each in config.settings}
+    return values.get(f"{RUN}.sd_scripts") == name and values.get(f"{ENV}.name") == name
