@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.cli.parameters import Allow, Arguments, Name, Sets, Target
+from launcher.cli.parameters import Allow, Arguments, Name, Script, Sets, TargetOrScript
 
 if TYPE_CHECKING:
     from launcher.plan.plan import Plan
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 
 def launch_command(
-    target: Target,
+    target: TargetOrScript = None,
     arguments: Arguments = None,
     sets: Sets = None,
     name: Name = None,
     allow: Allow = None,
+    script: Script = None,
     no_clean: Annotated[
         bool, typer.Option("--no-clean", help="Keep the run directory of a failed run, as NO_CLEAN=1.")
     ] = False,
@@ -32,11 +33,12 @@ def launch_command(
 ) -> int:
     """Train: check, take the run directory, start the trainer, watch it to its end. DEBUG=1 only shows the plan."""
     from launcher.cli.plan import refuse_errors, show_plan
-    from launcher.cli.prepare import Request, prepare
+    from launcher.cli.prepare import prepare
+    from launcher.cli.request import request_of
     from launcher.spec.environment import is_debug
 
     debug = is_debug(os.environ)
-    plan = prepare(Request(target, sets or (), arguments or (), name, allow or ()))
+    plan = prepare(request_of(target, arguments, sets, name, allow, script))
     if debug:
         show_plan(plan)
         return 0

@@ -9,6 +9,14 @@ import typer
 Target = Annotated[
     str, typer.Argument(help="A run's name (fox-noob-v1s2400) or a spec file.", metavar="NAME|FILE", show_default=False)
 ]
+TargetOrScript = Annotated[
+    str | None,
+    typer.Argument(
+        help="A run's name (fox-noob-v1s2400) or a spec file; neither with --script.",
+        metavar="NAME|FILE",
+        show_default=False,
+    ),
+]
 Arguments = Annotated[
     list[str] | None,
     typer.Argument(help="After --: arguments for the trainer, over everything else.", show_default=False),
@@ -23,4 +31,13 @@ Allow = Annotated[
 ]
 Name = Annotated[
     str | None, typer.Option("--name", help="The run's name, when the file is named otherwise.", show_default=False)
+]
+Script = Annotated[
+    str | None,
+    typer.Option(
+        "--script",
+        help="A training script, without a spec: all its arguments stand after --, and --name names the run.",
+        metavar="PATH",
+        show_default=False,
+    ),
 ]

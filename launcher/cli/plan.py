@@ -11,27 +11,29 @@ import typer
 
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.words import counted
-from launcher.cli.parameters import Allow, Arguments, Name, Sets, Target
+from launcher.cli.parameters import Allow, Arguments, Name, Script, Sets, TargetOrScript
 
 if TYPE_CHECKING:
     from launcher.plan.plan import Plan
 
 
 def plan_command(
-    target: Target,
+    target: TargetOrScript = None,
     arguments: Arguments = None,
     sets: Sets = None,
     name: Name = None,
     allow: Allow = None,
+    script: Script = None,
     as_shell: Annotated[bool, typer.Option("--sh", help="As commands for a shell.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """Show what `kl launch` would run: one option per line, with where its value came from."""
-    from launcher.cli.prepare import Request, prepare
+    from launcher.cli.prepare import prepare
+    from launcher.cli.request import request_of
 
     if as_shell and as_json:
         raise KlError("--sh and --json are two forms of one answer.", code=ExitCode.USAGE, hint="Give one of them.")
-    plan = prepare(Request(target, sets or (), arguments or (), name, allow or ()))
+    plan = prepare(request_of(target, arguments, sets, name, allow, script))
     show_plan(plan, as_shell=as_shell, as_json=as_json)
 
 

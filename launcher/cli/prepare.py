@@ -17,12 +17,22 @@ from launcher.plan.checks.candidate import Candidate
 from launcher.plan.checks.dataset_config import check_dataset_config
 from launcher.plan.every_code import let_through
 from launcher.plan.examine import Examined, examine
+from launcher.plan.from_script import (
+    SCRIPT_FLAG,
+    Layers,
+    Named,
+    no_name,
+    says_environment,
+    script_layers,
+    without_environment,
+    without_output,
+)
 from launcher.plan.plan import Plan, Trainer, TrainingEnvironment
 from launcher.plan.read_blueprint import read_blueprint
 from launcher.plan.tables import OwnTables, read_own_tables, written_path
 from launcher.run.roots import DEFAULT_OUTPUT_ROOT
 from launcher.setup.checkouts import checkout_of
-from launcher.setup.environments import Known, accelerate_folder, find_environment, names_of_two
+from launcher.setup.environments import Known, accelerate_folder, find_environment, is_trained_in, names_of_two
 from launcher.setup.user_config import UserConfig, read_user_config
 from launcher.spec.environment import from_environment, from_name
 from launcher.spec.find import dataset_folder, find_spec
@@ -38,13 +48,17 @@ from launcher.trainer.reader import read_options, read_parser
 
 @dataclass(frozen=True)
 class Request:
-    """What was typed: a name or file, `--set`s, the arguments after `--`, another name for the run, codes to allow."""
+    """What was typed: a name or file, `--set`s, the arguments after `--`, another name for the run, codes to allow.
+
+    With a `script` there is no spec: `name` is the run's, and the arguments are all that the script is given.
+    """
 
     target: str
     sets: Sequence[str] = ()
     arguments: Sequence[str] = ()
     name: str | None = None
     allow: Sequence[str] = ()
+    script: str | None = None
 
 
 def prepare(request: Request, environ: Mapping[str, str] = os.environ, *, progress: Progress | None = None) -> Plan:
@@ -94,9 +108,9 @@ def _draft(request: Request, environ: Mapping[str, str]) -> tuple[Plan, Candidat
     """The plan with the findings of planning alone; the error is why the environment cannot be had."""
     sets = tuple(parse_set(text) for text in request.sets)
     config = read_user_config()
-    spec = _spec(request, config)
-    outside = from_environment(environ)
-    tables = read_own_tables([*config.settings, *spec.settings, *outside, *sets])
+    layers = _layers(request, config, environ)
+    spec = layers.spec
+    tables = read_own_tables([*layers.config, *spec.settings, *layers.outside, *sets, *layers.own])
     try:
         found = checkout_of(tables, config)
         checkout = _open_checkout(found.path, tables)
@@ -111,10 +125,13 @@ def _draft(request: Request, environ: Mapping[str, str]) -> tuple[Plan, Candidat
         raise KlError(error.message, code=code, where=error.where, hint=error.hint, findings=tables.findings) from None
     options = read_options(checkout, file)
     arguments = read_arguments(request.arguments, options)
-    settings = [*config.settings, *spec.settings, *from_name(spec.name), *outside, *sets, *arguments]
+    named = without_output(arguments, spec.name, options) if request.script else Named(arguments)
+    settings = [*layers.config, *spec.settings, *from_name(spec.name), *layers.outside, *sets, *named.settings]
     known = Known(config.environments, checkout.path)
+    if request.script and not says_environment(sets) and is_trained_in(environ):
+        tables, known = without_environment(tables), Known({}, checkout.path)  # the script has activated it
     environment, not_ready = _environment(tables, environ, known)
-    said = (*found.findings, *names_of_two(tables, environ, known))
+    said = (*found.findings, *names_of_two(tables, environ, known), *named.findings)
     tables = replace(tables, findings=(*tables.findings, *said))
     plan, candidate = build_plan(
         Ingredients(
@@ -127,14 +144,25 @@ def _draft(request: Request, environ: Mapping[str, str]) -> tuple[Plan, Candidat
             accelerate_options=_accelerate_options(environment),
             environment=environment,
             packages=Packages(checkout.path, tuple(site_packages(environment.python)) if not not_ready else ()),
-            output_root=_folder(tables, "output_root") or Path(DEFAULT_OUTPUT_ROOT).expanduser(),
-            dataset_folder=_dataset_folder(tables, spec, config),
+            output_root=named.output_root
+            or _folder(tables, "output_root")
+            or Path(DEFAULT_OUTPUT_ROOT).expanduser(),
+            dataset_folder=None if request.script else _dataset_folder(tables, spec, config),
             environ=environ,
             cores=os.cpu_count() or 1,
             free_port=free_port,
+            own=named.own,
         )
     )
     return plan, candidate, not_ready
+
+
+def _layers(request: Request, config: UserConfig, environ: Mapping[str, str]) -> Layers:
+    if request.script is None:
+        return Layers(_spec(request, config), config.settings, from_environment(environ))
+    if request.name is None:
+        raise no_name()
+    return script_layers(request.script, parse_name(request.name), config.settings, environ)
 
 
 def _spec(request: Request, config: UserConfig) -> Spec:
@@ -150,6 +178,8 @@ def _open_checkout(path: Path, tables: OwnTables) -> Checkout:
     except KlError as error:
         where = tables.where("run.sd_scripts")
         hint = "Set sd_scripts in [run], or SD_REPO, to the folder of your clone of kohya-ss/sd-scripts."
+        if where and where.startswith(SCRIPT_FLAG):
+            hint = "Give the path of a training script in your clone of kohya-ss/sd-scripts."
         raise KlError(error.message, code=error.code, where=where or error.where, hint=hint) from None
 
 

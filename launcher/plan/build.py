@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from launcher.base.errors import ExitCode, KlError
@@ -46,6 +46,7 @@ class Ingredients:
 
     `accelerate_options` is None where the environment's accelerate could not be read. `scripts_with`
     names other scripts of the checkout that have an option; it is only called for a key that this script lacks.
+    `own` is what somebody chose of the options that kl otherwise sets itself, by option: only a run without a spec may.
     """
 
     spec: Spec
@@ -62,6 +63,7 @@ class Ingredients:
     environ: Mapping[str, str]
     cores: int
     free_port: Callable[[], int]
+    own: Mapping[str, Setting] = field(default_factory=dict)
 
 
 def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
@@ -103,7 +105,7 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
         free_port=given.free_port,
     )
     findings += accelerate.findings
-    arguments = tuple(_arguments(resolved, given.options, data, directory, findings))
+    arguments = tuple(_arguments(resolved, given, data, directory, findings))
     steps = _steps(resolved, given.options)
     repositories = tuple(_repositories(given.tables, given.environ, findings))
     files = tuple(_files(given.spec, data, accelerate))
@@ -154,13 +156,15 @@ def _as_meant(resolved: Resolved, options: ScriptOptions) -> Resolved:
 
 
 def _arguments(
-    resolved: Resolved, options: ScriptOptions, data: DataFiles, directory: Path, findings: list[Finding]
+    resolved: Resolved, given: Ingredients, data: DataFiles, directory: Path, findings: list[Finding]
 ) -> Iterator[Argument]:
     """In the parser's own order; then what kl sets."""
+    options = given.options
     own: Mapping[str, str] = {
         "output_dir": str(directory),
         "output_name": directory.name,
         "logging_dir": str(directory / "logs"),
+        **{name: str(setting.value) for name, setting in given.own.items()},
     }
     for chosen in resolved.chosen:
         if chosen.option.name not in own and chosen.option.name not in data.files:
@@ -172,7 +176,8 @@ def _arguments(
         yield Argument(option, (f"--{option}={path}",), path, file.origin, data.over.get(option, ()))
     for key, value in own.items():
         if options.get(key):
-            yield Argument(key, (f"--{key}={value}",), value, _KL)
+            origin = given.own[key].origin if key in given.own else _KL
+            yield Argument(key, (f"--{key}={value}",), value, origin)
     if options.unread:
         # Part of the script could not be read: the key may be right. The trainer's parser has the last word.
         yield from (_unchecked(setting) for setting in resolved.unknown if setting.value not in (False, None))

@@ -93,16 +93,17 @@ def accelerate_folder(python: Path) -> Path | None:
     return next((site / "accelerate" for site in site_packages(python) if (site / "accelerate").is_dir()), None)
 
 
+def is_trained_in(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether an active environment has accelerate."""
+    return any(_trains(prefix / "bin" / "python") for prefix, _ in _active_ones(environ))
+
+
 def _means_configured(name: str, kind: str | None, known: Known) -> bool:
     return name in known.configured and (kind is None or known.configured[name].kind in (None, kind))
 
 
 def _active(environ: Mapping[str, str], known: Known, *, as_it_is: bool) -> TrainingEnvironment:
-    active = [
-        (Path(environ[variable]), kind)
-        for variable, kind in (("VIRTUAL_ENV", "venv"), ("CONDA_PREFIX", "conda"))
-        if environ.get(variable)
-    ]
+    active = _active_ones(environ)
     for prefix, kind in active:
         if _trains(prefix / "bin" / "python"):
             return replace(_at(kind, prefix, environ), chosen="active")
@@ -115,6 +116,11 @@ def _active(environ: Mapping[str, str], known: Known, *, as_it_is: bool) -> Trai
     what = "the active one has no accelerate" if active else "none is active"
     message = f"No training environment is named, and {what}."
     raise _not_ready(message, None, " ".join([names, *_there(environ, known)]))
+
+
+def _active_ones(environ: Mapping[str, str]) -> list[tuple[Path, str]]:
+    variables = (("VIRTUAL_ENV", "venv"), ("CONDA_PREFIX", "conda"))
+    return [(Path(environ[variable]), kind) for variable, kind in variables if environ.get(variable)]
 
 
 def _trains(python: Path) -> bool:
