@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from launcher.base.errors import KlError
+from launcher.base.origin import Source
 from launcher.base.settings import Setting
 from launcher.plan.tables import OWN_TABLES, OwnTables, base_folder, read_own_tables, written_path
 from launcher.run.roots import DEFAULT_OUTPUT_ROOT
@@ -53,6 +54,7 @@ def installation_of(target: str | None, sets: Sequence[str], environ: Mapping[st
         checkout=checkout,
         python=environment.python if environment else None,
         output_root=_folder(tables, "output_root") or Path(DEFAULT_OUTPUT_ROOT).expanduser(),
+        output_root_configured=_is_configured(tables, "run.output_root"),
         datasets_root=config.datasets_root,
         dataset_folder=_folder(tables, "dataset_folder") or asked.dataset_folder,
         script=_script(tables),
@@ -69,6 +71,7 @@ def installation_of_plan(plan: Plan) -> Installation:
         checkout=plan.trainer.checkout,
         python=plan.environment.python,
         output_root=plan.directory.parent,
+        output_root_configured=False,
         script=plan.trainer.script,
         variables={**plan.environment.secrets, **plan.environment.variables, **plan.variables},
         unset=plan.environment.unset,
@@ -119,6 +122,11 @@ def _folder(tables: OwnTables, key: str) -> Path | None:
     if text is None:
         return None
     return written_path(tables.origins[f"run.{key}"])
+
+
+def _is_configured(tables: OwnTables, path: str) -> bool:
+    setting = tables.origins.get(path)
+    return setting is None or setting.origin.source is Source.CONFIG
 
 
 def _options(settings: Sequence[Setting]) -> dict[str, object]:

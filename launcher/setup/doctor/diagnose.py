@@ -68,7 +68,7 @@ def _looks(installation: Installation) -> dict[str, Look]:
         GIT: look_at_git,
         CHECKOUT: lambda: look_at_checkout(installation.checkout, installation.script),
         TOKENIZERS: lambda: look_at_tokenizers(installation),
-        OUTPUT: lambda: look_at_output(installation.output_root),
+        OUTPUT: lambda: look_at_output(installation.output_root, configured=installation.output_root_configured),
         DATASET: lambda: look_at_dataset(installation.datasets_root, installation.dataset_folder),
         LIMITS: look_at_limits,
     }

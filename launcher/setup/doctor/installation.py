@@ -17,12 +17,14 @@ class Installation:
     `checkout` is a folder and `python` an interpreter; neither need be there, or be what it should. `script` is the
     training script, when it is known which. The training gets `variables` besides this process's own, but none of
     `unset`; `options` are those of the trainer that a spec sets. `dataset_folder` is that of a run, `datasets_root`
-    the folder where datasets stand. `problems` say what is left out, and why.
+    the folder where datasets stand. `output_root_configured` is False where a spec or a variable names that folder,
+    which is stronger than the configuration. `problems` say what is left out, and why.
     """
 
     checkout: Path | None = None
     python: Path | None = None
     output_root: Path | None = None
+    output_root_configured: bool = True
     datasets_root: Path | None = None
     dataset_folder: Path | None = None
     script: str | None = None

@@ -25,8 +25,13 @@ class Room:
     files: int | None
 
 
-def look_at_output(root: Path | None, elsewhere: Iterable[Path] | None = None) -> Iterator[Diagnosis]:
-    """The output root. `elsewhere` are folders that runs could go to instead; by default what the machine has."""
+def look_at_output(
+    root: Path | None, elsewhere: Iterable[Path] | None = None, *, configured: bool = True
+) -> Iterator[Diagnosis]:
+    """The output root. `elsewhere` are folders that runs could go to instead; by default what the machine has.
+
+    `configured` is False for one that a spec or a variable names, which is stronger than the configuration.
+    """
     if root is None:
         return
     there = nearest_existing(root)
@@ -39,7 +44,7 @@ def look_at_output(root: Path | None, elsewhere: Iterable[Path] | None = None) -
     except OSError as error:
         yield wrong(OUTPUT, f"{root} cannot be looked at: {error.strerror}.")
         return
-    yield judge_output(root, trial, room, lambda: _move(root, elsewhere))
+    yield judge_output(root, trial, room, lambda: _move(root, elsewhere, configured=configured))
 
 
 def judge_output(root: Path, trial: WriteTrial, room: Room, move: Callable[[], str | None]) -> Diagnosis:
@@ -65,11 +70,12 @@ def room_of(folder: Path) -> Room:
     return Room(status.f_bavail * status.f_frsize, status.f_favail if status.f_files else None)
 
 
-def _move(root: Path, elsewhere: Iterable[Path] | None) -> str | None:
+def _move(root: Path, elsewhere: Iterable[Path] | None, *, configured: bool) -> str | None:
     best = roomiest(elsewhere if elsewhere is not None else _disks())
     if best is None:
         return None
-    return f"kl config set run.output_root {_quoted(best / root.name)}"
+    folder = _quoted(best / root.name)
+    return f"kl config set run.output_root {folder}" if configured else f"export OUTPUT_DIR={folder}"
 
 
 def roomiest(folders: Iterable[Path]) -> Path | None:

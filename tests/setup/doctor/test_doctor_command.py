@@ -204,6 +204,8 @@ def test_a_full_disk_is_left_by_the_command_that_is_said(bed: Bed, small_disk: P
     program = bed.programs / "kl"
     program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m launcher "$@"\n')
     program.chmod(0o755)
+    named = data(kl(bed, "doctor", "--json", "--set", f"run.output_root={small_disk}"))["diagnoses"]
+    assert [each["mend"].split("=")[0] for each in named if each["status"] == "wrong"] == ["export OUTPUT_DIR"]
     if kl(bed, "config", "--help").returncode != 0:
         pytest.skip("kl config is not there yet")
     bed.run(found["mend"])

@@ -137,6 +137,8 @@ def test_a_full_disk_and_where_runs_can_go_instead(small_disk: Path, folder: Pat
     (found,) = look_at_output(small_disk, elsewhere=[small_disk, folder])
     if shutil.disk_usage(folder).free > 11_000_000_000:
         assert found.mend == f"kl config set run.output_root {folder / 'disk'}"
+        (named,) = look_at_output(small_disk, elsewhere=[folder], configured=False)
+        assert named.mend == f"export OUTPUT_DIR={folder / 'disk'}"
 
 
 GB = 1_000_000_000
