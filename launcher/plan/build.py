@@ -27,6 +27,7 @@ from launcher.plan.resolve import Chosen, Resolved, resolve
 from launcher.plan.retention import retention
 from launcher.plan.secrets import is_secret, names_a_secret, secret_values
 from launcher.plan.tables import EnvTable, OwnTables, RunTable, base_folder
+from launcher.plan.trainer_variables import trainer_variables
 from launcher.plan.values import BadValue, words_of
 from launcher.spec.load import Spec
 from launcher.spec.paths import expand
@@ -35,9 +36,7 @@ from launcher.trainer.packages import Packages
 from launcher.trainer.source_text import SourceText
 
 _KL = Origin(Source.KL, "kl")
-# So that the log shows a line when it happens, in one encoding, and progress bars do not flood it.
 _ACTIVATION_HINT = "The training goes without what this would set. Mend it, or set the variables in env.variables."
-_TRAINER_VARIABLES = {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "TQDM_MININTERVAL": "1"}
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,10 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
         environment=given.environment,
         accelerate=accelerate.arguments,
         arguments=arguments,
-        variables={**_TRAINER_VARIABLES, **_variables(given.tables.env, secrets)},
+        variables={
+            **trainer_variables(accelerate.arguments, given.environ),
+            **_variables(given.tables.env, secrets),
+        },
         files=files,
         outputs=expected_outputs(name.text, resolved, steps),
         steps=steps,
