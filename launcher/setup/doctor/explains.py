@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from launcher.setup.doctor.diagnose import ENVIRONMENT, LIMITS, OUTPUT, TOKENIZERS, diagnose
 from launcher.setup.doctor.diagnosis import Diagnosis, Status, wrong
@@ -47,11 +47,14 @@ _EXPLAINS: Mapping[str, tuple[str, Collection[str]]] = {
 # What options ask for, and no requirements.txt: modules that are named as their packages are.
 _ON_THEIR_OWN = ("wandb", "dadaptation", "schedulefree", "prodigyopt", "lion_pytorch", "came_pytorch")
 _NO_MODULE = re.compile(r"No (?:module named '?)?(?P<module>[A-Za-z_]\w*)")
+# They may be about a model as well: then what is said of tokenizers explains nothing.
+_ABOUT_THE_HUB = ("hub-offline", "hub-not-reached")
+_ON_HUB = re.compile(r"[\w.-]+/[\w.-]+")
 _NO_ACCELERATE = "for 'accelerate.commands.launch'"  # Python itself says so, without a traceback (runpy)
 
 
 def explaining(
-    cause: str | None, exception: str, lines: Iterable[str], installation: Installation
+    cause: str | None, exception: str, lines: Sequence[str], installation: Installation
 ) -> tuple[Diagnosis, ...]:
     """What the doctor finds now that explains a failure with this cause, exception and end of the log; often nothing.
 
@@ -65,6 +68,11 @@ def explaining(
     look, subjects = explains
     found = diagnose(installation, subjects=(look,))
     unwell = [each for each in found if each.status in (Status.WRONG, Status.ADVICE)]
+    if cause in _ABOUT_THE_HUB:
+        texts = (exception, *lines)
+        return tuple(
+            each for each in unwell if any(name in text for name in _ON_HUB.findall(each.message) for text in texts)
+        )
     if subjects:
         return tuple(each for each in unwell if each.subject in subjects)
     module = _NO_MODULE.search(exception)

@@ -12,6 +12,7 @@ from launcher.setup.doctor.mends import Mender
 from launcher.setup.doctor.needed import module_of
 from launcher.setup.doctor.requirement_lines import Unmet, unmet, unmet_by
 from launcher.setup.doctor.seen_environment import SeenEnvironment
+from launcher.setup.satisfied import named
 
 ACCELERATE, LYCORIS, TENSORBOARD, REQUIREMENTS = "accelerate", "lycoris_lora", "tensorboard", "requirements.txt"
 # What has a subject of its own.
@@ -63,7 +64,9 @@ def judge_requirements(
     needed = [each for each in missing if module_of(each.name) in at_once]
     later = [each for each in missing if each not in needed]
     deeper = [each for each in unmet_by(mender.requirements, seen) if each.name not in _APART and each not in found]
-    broken = [each for each in deeper if each.have is None or each.by in _STRICT]
+    on_demand = {named(line) for line in mender.requirements if module_of(named(line)) not in at_once}
+    broken = [each for each in deeper if each.by in _STRICT or (each.have is None and each.by not in on_demand)]
+    rest = [each for each in deeper if each.have is None and each.by in on_demand]
     if needed:
         yield wrong(REQUIREMENTS, f"{_names(needed)} {_is(needed)} not installed.", _mend(needed, mender, checkout))
     if later:
@@ -73,10 +76,15 @@ def judge_requirements(
         yield wrong(
             REQUIREMENTS, f"{listed(map(_by, broken))}.", mender.install(*(each.requirement for each in broken))
         )
+    if rest:
+        message = (
+            f"{listed(map(_by, rest))}: a training that uses {listed(dict.fromkeys(each.by for each in rest))} fails."
+        )
+        yield advice(REQUIREMENTS, message, mender.install(*(each.requirement for each in rest)))
     if other:
         message = f"{some_of((f'{each.name} is {each.have}, not {each.wanted}' for each in other), 6)}."
         yield advice(REQUIREMENTS, message, _mend(other, mender, checkout))
-    if not (needed or later or broken or other):
+    if not (needed or later or broken or rest or other):
         yield fine(REQUIREMENTS, f"all {counted(len(mender.requirements), 'requirement')} are there.")
 
 

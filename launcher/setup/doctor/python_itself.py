@@ -41,7 +41,17 @@ def judge_python(seen: SeenEnvironment, readme: str, packages: Iterable[str]) ->
         message = f"{seen.version}: sd-scripts' README names {listed(named)}. Some packages may not be had for others."
         yield advice(PYTHON, message, new_environment(readme))
         return
+    if belongs_to_the_system(seen.prefix):
+        message = f"{seen.python} belongs to the system, which lets nothing be installed into it."
+        yield advice(PYTHON, message, new_environment(readme))
+        return
     yield fine(PYTHON, f"{seen.version}, {seen.python}.")
+
+
+def belongs_to_the_system(prefix: Path) -> bool:
+    """Whether pip refuses to install into it (PEP 668); environments that are made of it are free."""
+    made = (prefix / "pyvenv.cfg").is_file() or (prefix / "conda-meta").is_dir()
+    return not made and any(prefix.glob("lib/python3*/EXTERNALLY-MANAGED"))
 
 
 def named_pythons(readme: str) -> tuple[str, ...]:

@@ -7,18 +7,25 @@ import shutil
 import subprocess
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from launcher.record.machine import Gpus, ask_driver, gpus_here
 
+# What NVIDIA's driver and Windows' subsystem for Linux show of a GPU.
+_TRACES = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidiactl"), Path("/dev/dxg"))
 _PATIENCE = 1.1  # seconds for each question to the driver: two of them are one after another
 
 
 @dataclass(frozen=True)
 class SeenGpus:
-    """`here` is as the record has them, `capabilities` are NVIDIA's compute capabilities: (8, 6)."""
+    """`here` is as the record has them, `capabilities` are NVIDIA's compute capabilities: (8, 6).
+
+    `hidden` says what shows that there is a GPU that could not be asked.
+    """
 
     here: Gpus = field(default_factory=Gpus)
     capabilities: tuple[tuple[int, int], ...] = ()
+    hidden: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -42,7 +49,8 @@ def see_gpus(patience: float = _PATIENCE) -> SeenGpus:
     here = gpus_here(patience=patience)
     if asking is not None:
         asking.join(patience)
-    return SeenGpus(here, tuple(capabilities))
+    traces = () if program or here.gpus else (each for each in _TRACES if each.exists())
+    return SeenGpus(here, tuple(capabilities), next((f"{each} is there" for each in traces), None))
 
 
 def version_of(text: str | None) -> tuple[int, int] | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 
 from launcher.base.words import listed
-from launcher.setup.doctor.diagnosis import Diagnosis, advice, fine, wrong
+from launcher.setup.doctor.diagnosis import Diagnosis, advice, fine, unknown, wrong
 from launcher.setup.doctor.mends import Mender
 from launcher.setup.doctor.seen_environment import SeenEnvironment
 from launcher.setup.doctor.seen_gpus import SeenGpus, version_of
@@ -24,6 +25,10 @@ def judge_gpu(gpus: SeenGpus) -> Iterator[Diagnosis]:
     if here.problem is not None:
         mismatch = "mismatch" in here.problem.lower() or "communicate with the nvidia driver" in here.problem.lower()
         yield wrong(GPU, f"{here.problem.removeprefix('GPUs: ')}.", "sudo reboot" if mismatch else None)
+    elif not here.gpus and gpus.hidden:
+        yield unknown(GPU, f"{gpus.hidden}, but nvidia-smi is not on the PATH to ask.")
+    elif not here.gpus and sys.platform == "darwin":
+        yield fine(GPU, "Apple's own, which torch uses as mps.")
     elif not here.gpus:
         yield advice(GPU, "No GPU is here: training runs on the processor, which takes days.")
     else:

@@ -78,6 +78,15 @@ def test_a_tokenizer_that_was_not_there(bed: Bed) -> None:
     assert explained(bed, without(), "hub-tokenizer", "OSError: Can't load tokenizer for …") == [("tokenizers", True)]
 
 
+def test_a_model_that_was_not_there_is_no_matter_of_tokenizers(bed: Bed) -> None:
+    assert explained(bed, without(), "hub-offline", "OSError: Cannot load model owner/model: …") == []
+
+
+def test_a_tokenizer_that_could_not_be_fetched(bed: Bed) -> None:
+    text = "OSError: We couldn't connect to load openai/clip-vit-large-patch14 …"
+    assert explained(bed, without(), "hub-not-reached", text) == [("tokenizers", True)]
+
+
 @pytest.mark.parametrize("cause", ["loss-nan", None, "gpu-memory"])
 def test_other_causes_are_not_looked_into(cause: str | None, bed: Bed) -> None:
     assert explained(bed, (), cause, "ModuleNotFoundError: No module named 'torch'") == []

@@ -99,8 +99,19 @@ def test_the_gpus(gpus: Gpus, status: Status, mend: str | None) -> None:
     assert (found.status, found.mend) == (status, mend)
 
 
+def test_a_gpu_that_cannot_be_asked_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bed = make_bed(tmp_path / "bed", monkeypatch)
+    monkeypatch.setattr("launcher.setup.doctor.seen_gpus._TRACES", (tmp_path / "none", tmp_path / "bed"))
+    (found,) = judge_gpu(see_gpus())
+    assert found.status is Status.UNKNOWN and found.message.startswith(f"{tmp_path / 'bed'} is there")
+    bed.gpu()
+    (asked,) = judge_gpu(see_gpus(patience=30.0))
+    assert asked.status is Status.FINE
+
+
 def test_the_driver_is_asked_what_gpus_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bed = make_bed(tmp_path / "bed", monkeypatch)
+    monkeypatch.setattr("launcher.setup.doctor.seen_gpus._TRACES", ())
     assert see_gpus() == SeenGpus()
     bed.gpu("NVIDIA H200", "13.0", "9.0")
     seen = see_gpus(patience=30.0)
@@ -222,3 +233,14 @@ def test_a_training_gets_what_the_activation_leaves(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("FOX", "old")
     environ = Installation(variables={"FOX": "new"}, unset=("PYTHONHOME",)).environ
     assert environ["FOX"] == "new" and "PYTHONHOME" not in environ and "PATH" in environ
+
+
+def test_a_python_of_the_system_is_advised_against(bed: Bed) -> None:
+    python = make_environment(bed.folder / "system")
+    library = python.parent.parent / "lib" / f"python{MINOR}"
+    (library / "EXTERNALLY-MANAGED").write_text("[externally-managed]")
+    (of_a_venv,) = judge_python(see_environment(python, {}), README, ())
+    assert of_a_venv.status is Status.FINE
+    (python.parent.parent / "pyvenv.cfg").unlink()
+    (found,) = judge_python(see_environment(python, {}), README, ())
+    assert found.status is Status.ADVICE and "belongs to the system" in found.message

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from doctor_bed import Bed, Package, make_bed, make_checkout, make_environment
+from doctor_bed import Bed, Package, instead, make_bed, make_checkout, make_environment, of, wrong
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from launcher.setup.doctor.diagnose import ENVIRONMENT, diagnose
+from launcher.setup.doctor.diagnosis import Status
 from launcher.setup.doctor.installation import Installation
 from launcher.setup.doctor.needed import imported_at_once, module_of
 from launcher.setup.doctor.requirement_lines import unmet, unmet_by
@@ -69,6 +70,19 @@ def test_what_packages_need_themselves_is_followed(bed: Bed) -> None:
     assert [(each.by, each.requirement, each.have) for each in found] == [("e", "f", None)]
     more = list(unmet_by(["a[more]"], see_environment(make_environment(bed.folder / "other", packages), {})))
     assert {(each.by, each.requirement) for each in more} == {("e", "f"), ("a", "c")}
+
+
+def test_what_a_package_on_demand_lacks_is_advice(bed: Bed) -> None:
+    lion = Package("lion-pytorch", "0.2.3", ("einops>=0.7",))
+    found = diagnose(
+        Installation(make_checkout(bed.folder / "sd-scripts"), make_environment(bed.folder / "venv", instead(lion))),
+        subjects=(ENVIRONMENT,),
+        patience=None,
+    )
+    assert not wrong(found)
+    said = of(found, "requirements.txt")
+    assert said.status is Status.ADVICE and said.mend and said.mend.endswith(" 'einops>=0.7'")
+    assert "lion-pytorch needs einops>=0.7, which is not installed" in said.message
 
 
 def test_which_modules_are_imported_at_once(bed: Bed) -> None:
