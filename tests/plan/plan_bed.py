@@ -10,6 +10,7 @@ from typing import Any
 
 from launcher.base.findings import Finding
 from launcher.base.origin import Origin, Source
+from launcher.base.places import shipped_folder
 from launcher.base.settings import Setting, Value
 from launcher.plan.arguments import read_arguments
 from launcher.plan.build import Ingredients, build_plan
@@ -144,7 +145,7 @@ def ingredients_of(
     site: Sequence[Path] = (),
 ) -> Ingredients:
     """What a plan of the spec in `path` is made of, for a checkout and packages that need not be there."""
-    spec = load_spec(path, parse_name(name), template_folders=[])
+    spec = load_spec(path, parse_name(name), template_folders=[shipped_folder("templates")])
     outside = from_environment(environ or {})
     set_ = [parse_set(item) for item in sets]
     return Ingredients(
