@@ -91,7 +91,8 @@ def _bitsandbytes(seen: SeenEnvironment, mender: Mender) -> Diagnosis:
     version = seen.packages.get(BITSANDBYTES)
     mend = mender.as_required(BITSANDBYTES)
     if version is None:
-        return advice(BITSANDBYTES, "not installed: AdamW8bit and the like need it, other optimizers do not.", mend)
+        message = "not installed: AdamW8bit and the like need it, other optimizers do not."
+        return advice(BITSANDBYTES, message, mend) if mender.asks_for(BITSANDBYTES) else fine(BITSANDBYTES, message)
     other = wants_another_torch(seen, BITSANDBYTES)
     if other is not None:
         message = f"{version} takes torch{other}, and torch is {_torch(seen)}."

@@ -32,6 +32,12 @@ class Mender:
         """Install a package in the version that requirements.txt of the checkout names."""
         return self.install(self.required(package))
 
+    def asks_for(self, package: str) -> bool:
+        """Whether requirements.txt of the checkout names a package."""
+        from launcher.setup.satisfied import named  # noqa: PLC0415 - packaging takes 30 ms
+
+        return package in map(named, self.requirements)
+
     def required(self, package: str) -> str:
         """The line of requirements.txt for a package; its bare name where there is none."""
         from launcher.setup.satisfied import named  # noqa: PLC0415 - packaging takes 30 ms
