@@ -197,7 +197,8 @@ def _root(prefix: Path, environ: Mapping[str, str]) -> Path:
 
 
 def _is_base(prefix: Path) -> bool:
-    return (prefix / "condabin").is_dir() or ((prefix / "bin" / "conda").is_file() and (prefix / "envs").is_dir())
+    """conda and mamba have a folder condabin there; micromamba's has named environments and downloads in it."""
+    return (prefix / "condabin").is_dir() or ((prefix / "envs").is_dir() and (prefix / "pkgs").is_dir())
 
 
 def _same(one: Path, other: Path) -> bool:

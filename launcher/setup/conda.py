@@ -82,7 +82,7 @@ def environments(program: CondaProgram, environ: Mapping[str, str] = os.environ)
     answer = _asked(program, ("env", "list", "--json"), environ)
     prefixes = [Path(each) for each in _texts(answer.get("envs"))]
     details = answer.get("envs_details")
-    if isinstance(details, dict):  # conda since 25.x names them itself, "" for those outside its folders
+    if isinstance(details, dict):  # conda since 25.11 names them itself, "" for those outside its folders
         named = {Path(key): value.get("name") for key, value in details.items() if isinstance(value, dict)}
         return tuple(CondaEnvironment(each, str(named.get(each) or "") or None) for each in prefixes)
     root, folders = _root_and_folders(_asked(program, ("info", "--json"), environ))
@@ -141,7 +141,7 @@ def _asked(program: CondaProgram, words: Sequence[str], environ: Mapping[str, st
         raise _no_answer(f"{program.path} cannot be started: {error.strerror}.") from None
     text = done.stdout.decode("utf-8", "replace")
     try:
-        answer = json.loads(text[max(text.find("{"), 0) :])  # mamba 1 may print words before it
+        answer = json.loads(text[max(text.find("{"), 0) :])  # an old mamba prints words before it
     except (ValueError, RecursionError):
         answer = None
     if done.returncode != 0 or not isinstance(answer, dict):

@@ -114,6 +114,18 @@ def test_the_base_environment(tmp_path: Path) -> None:
     assert found.variables["PATH"].split(":")[:2] == [f"{bed.root}/bin", f"{bed.root}/condabin"]
 
 
+def test_the_base_environment_of_micromamba(tmp_path: Path) -> None:
+    bed = conda_bed(tmp_path, "micromamba")
+    fill(bed.root)
+    (bed.root / "pkgs").mkdir()
+    assert _same(activation(bed.root, bed.environ()).variables, _without_home(bed))
+
+
+def _without_home(bed: CondaBed) -> dict[str, str]:
+    found = _activated(bed, bed.root, bed.environ())
+    return {name: value for name, value in found.items() if name not in ("HOME",)}
+
+
 def test_another_one_is_active(bed: CondaBed, cache: Path) -> None:
     """It is left first, as if in a new shell: its folder, its variables and what its scripts take back."""
     undo = {"activate": {"o.sh": "export OTHER=1 BOTH=other\n"}, "deactivate": {"o.sh": "unset OTHER\n"}}
@@ -294,3 +306,14 @@ def test_a_recorded_run_gets_what_is_not_on_record(tmp_path: Path) -> None:
     assert again.unset == ("NOISE",) and again.secrets == launched.secrets
     for recorded in ({}, {"CONDA_PREFIX": str(tmp_path / "other")}):
         assert activated_again(launched, recorded, environ) is launched
+
+
+def test_a_plain_shell_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("launcher.setup.activation_scripts.shell", lambda environ: "/bin/sh")
+    bed = conda_bed(tmp_path, "conda")
+    scripts = {"a.sh": CUDA, "b.sh": "if then\n", "c.sh": "export C=1; unset NOISE\n", "d.sh": "exit 1\n"}
+    prefix = bed.environment("lora", activate=scripts)
+    found = activation(prefix, bed.environ(NOISE="x"), cache=tmp_path / "cache")
+    assert found.variables["LD_LIBRARY_PATH"] == f"{prefix}/lib" and found.variables["C"] == "1"
+    assert found.unset == ("NOISE",)
+    assert [each.rpartition("/")[2].split()[0] for each in found.problems] == ["b.sh", "d.sh"]

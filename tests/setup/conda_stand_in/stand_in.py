@@ -1,10 +1,10 @@
 """Stands in for conda, mamba 1, mamba 2 and micromamba: takes the arguments they take, answers as they answer.
 
-What it knows is from conda 26.7 (conda/cli, conda/activate.py, also tried) and mamba 2.9 (micromamba/src,
+What it knows is from conda 26.7 (conda/cli, conda/activate.py, also tried) and mamba 2.8 (micromamba/src,
 libmamba/src/api, libmamba/src/core). It refuses every argument that they do not have. `conda_bed.py` puts it in place.
 
 Variables: STAND_IN_KIND (conda, mamba1, mamba, micromamba), STAND_IN_ROOT (the base environment), STAND_IN_OLD (conda
-before 25.5, which answers without envs_details), STAND_IN_PYTHON (what becomes bin/python), STAND_IN_CALLS (a file to
+before 25.11, which answers without envs_details), STAND_IN_PYTHON (what becomes bin/python), STAND_IN_CALLS (a file to
 which every call is added, one JSON list a line).
 """
 
@@ -118,7 +118,7 @@ def info(given: argparse.Namespace) -> int:
     if OF_CONDA:
         envs = [str(each) for each in every()]
         return answer({"conda_version": "24.1.0", "envs": envs, "envs_dirs": dirs, "root_prefix": str(ROOT)})
-    return answer({"base environment": str(ROOT), "envs directories": dirs, f"{KIND} version": "2.9.0"})
+    return answer({"base environment": str(ROOT), "envs directories": dirs, f"{KIND} version": "2.8.1"})
 
 
 def answer(data: dict[str, Any]) -> int:
