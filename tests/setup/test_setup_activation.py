@@ -316,4 +316,4 @@ def test_a_plain_shell_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     found = activation(prefix, bed.environ(NOISE="x"), cache=tmp_path / "cache")
     assert found.variables["LD_LIBRARY_PATH"] == f"{prefix}/lib" and found.variables["C"] == "1"
     assert found.unset == ("NOISE",)
-    assert [each.rpartition("/")[2].split()[0] for each in found.problems] == ["b.sh", "d.sh"]
+    assert [each.partition("activate.d/")[2].split()[0] for each in found.problems] == ["b.sh", "d.sh"]
