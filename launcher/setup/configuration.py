@@ -9,6 +9,7 @@ from launcher.base.settings import Value
 from launcher.plan.tables import ENV, RUN, written_path
 from launcher.setup.config_file import Key, change_config
 from launcher.setup.facts import EnvironmentFacts
+from launcher.setup.made import read_mark
 from launcher.setup.user_config import CHECKOUTS, ENVIRONMENTS, UserConfig, config_file, read_user_config
 
 
@@ -31,6 +32,9 @@ def configure(name: str, checkout: Path, environment: EnvironmentFacts) -> str |
     Raises KlError for a configuration that cannot be read or written.
     """
     config = read_user_config()
+    taken = _taken(name, config, checkout, environment)
+    if taken is not None:
+        return f"{config_file()} has {taken} as {name} already, which stays. Take another --name for these."
     defaults = _defaults(name, config)
     change_config(
         {
@@ -45,6 +49,25 @@ def configure(name: str, checkout: Path, environment: EnvironmentFacts) -> str |
         return None
     wanted = f'sd_scripts = "{name}" in [run], name = "{name}" in [env]'
     return f"{config_file()} has others as the usual ones, and they stay. A spec that wants these says: {wanted}."
+
+
+def _taken(name: str, config: UserConfig, checkout: Path, environment: EnvironmentFacts) -> str | None:
+    """What the name stands for already, when that is something else, and nothing that kl made under this name."""
+    named = config.environments.get(name)
+    for setting, wanted in (
+        (config.checkouts.get(name), checkout),
+        (named.path if named else None, environment.folder),
+    ):
+        if setting is None:
+            continue
+        try:
+            path = written_path(setting)
+        except KlError:  # a variable that is not set
+            return str(setting.value)
+        made = read_mark(path)
+        if path != wanted and (made is None or made.name != name):
+            return str(path)
+    return named.conda if named else None
 
 
 def _defaults(name: str, config: UserConfig) -> dict[Key, Value]:

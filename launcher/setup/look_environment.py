@@ -54,9 +54,10 @@ def broken_packages(site: Iterable[Path]) -> Iterator[str]:
 
 
 def _is_whole(folder: Path, information: Path) -> bool:
+    installer = information / "INSTALLER"
     try:
-        if (information / "INSTALLER").read_text(encoding="utf-8", errors="replace").strip() == "conda":
-            return True
+        if installer.is_file() and installer.read_bytes().strip() == b"conda":
+            return True  # conda has a record of its own
         with (information / "RECORD").open(encoding="utf-8", errors="replace", newline="") as file:
             rows = [row for row in csv.reader(file) if len(row) == 3]
         return bool(rows) and all(not size or _size(folder / name) == int(size) for name, _, size in rows)
