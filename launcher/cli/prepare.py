@@ -9,6 +9,7 @@ from pathlib import Path
 
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.findings import Severity
+from launcher.base.gpus import listed_gpus, visible_gpus
 from launcher.base.ports import free_port
 from launcher.data.picture_cache import Progress
 from launcher.plan.arguments import read_arguments
@@ -30,6 +31,7 @@ from launcher.plan.from_script import (
 from launcher.plan.plan import Plan, Trainer, TrainingEnvironment
 from launcher.plan.read_blueprint import read_blueprint
 from launcher.plan.tables import OwnTables, read_own_tables, written_path
+from launcher.run.ahead import going_on
 from launcher.run.roots import DEFAULT_OUTPUT_ROOT
 from launcher.setup.checkouts import checkout_of
 from launcher.setup.environments import Known, accelerate_folder, find_environment, is_trained_in, names_of_two
@@ -50,7 +52,8 @@ from launcher.trainer.reader import read_options, read_parser
 class Request:
     """What was typed: a name or file, `--set`s, the arguments after `--`, another name for the run, codes to allow.
 
-    With a `script` there is no spec: `name` is the run's, and the arguments are all that the script is given.
+    With a `script` there is no spec: `name` is the run's, and the arguments are all that the script is given. `caller`
+    is the shell script that launches it, `repositories` are recorded with it.
     """
 
     target: str
@@ -59,6 +62,8 @@ class Request:
     name: str | None = None
     allow: Sequence[str] = ()
     script: str | None = None
+    caller: str | None = None
+    repositories: Sequence[str] = ()
 
 
 def prepare(request: Request, environ: Mapping[str, str] = os.environ, *, progress: Progress | None = None) -> Plan:
@@ -151,9 +156,12 @@ def _draft(request: Request, environ: Mapping[str, str]) -> tuple[Plan, Candidat
             environ=environ,
             cores=os.cpu_count() or 1,
             free_port=free_port,
+            gpus=lambda: _gpus({**environ, **environment.variables, **tables.env.variables}),
             own=named.own,
         )
     )
+    if request.script:
+        plan = going_on(plan, request.caller, request.repositories, environ)
     return plan, candidate, not_ready
 
 
@@ -219,6 +227,13 @@ def _environment(
         return find_environment(tables, environ, known), None
     except KlError as error:
         return TrainingEnvironment("none", "none", Path("python"), {}), error
+
+
+def _gpus(environ: Mapping[str, str]) -> int | None:
+    """The GPUs that a trainer with these variables sees. The driver is asked only where it lists none."""
+    from launcher.record.machine import gpu_count
+
+    return visible_gpus(environ, listed_gpus() or gpu_count())
 
 
 def _accelerate_options(environment: TrainingEnvironment) -> ScriptOptions | None:

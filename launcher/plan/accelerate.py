@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from launcher.base.errors import KlError
 from launcher.base.findings import Finding
@@ -34,6 +34,9 @@ _KL = Origin(Source.KL, "kl")
 _LAUNCHERS = ("multi_gpu", "cpu", "tpu", "use_deepspeed", "use_fsdp", "use_tp", "use_megatron_lm")
 # Whoever names other machines names the port on which they meet.
 _PORTS = ("main_process_port", "main_process_ip", "num_machines", "rdzv_backend", "rdzv_conf", "tpu", "use_mpi")
+# Whoever starts them in another way names other machines in that way too.
+_OWN_WAYS = ("tpu", "cpu", "use_deepspeed", "mpirun_hostfile")
+_PORT = 29500  # the one that accelerate looks at; without any it would have them meet at port None
 _PATHS = ("_file", "_hostfile", "log_dir")
 
 
@@ -54,6 +57,7 @@ def accelerate_arguments(
     trainer_precision: Value,
     cores: int,
     free_port: Callable[[], int],
+    gpus: Callable[[], int | None] = lambda: None,
 ) -> Accelerate:
     """The flags for one run: what `[accelerate]` says, and kl's own for what it leaves open.
 
@@ -62,12 +66,13 @@ def accelerate_arguments(
     are passed on as written, and accelerate itself refuses the wrong ones at once. `config_file` is where the
     neutral configuration will stand. `trainer_precision` is the trainer's own mixed_precision, which accelerate's
     follows (library/train_util.py, prepare_accelerator, gives it to Accelerator anyway). `free_port` finds a port for
-    several processes on one machine: accelerate's own, 29500, serves one run at a time.
+    several processes on one machine: accelerate's own, 29500, serves one run at a time. `gpus` counts the GPUs that
+    this run sees, None where that is not known; it is only asked when all of them are to train.
     """
     findings: list[Finding] = []
     given = _by_name(settings, findings)
     written = [_argument(setting, known, findings) for setting in given.values()]
-    processes = _processes(given)
+    processes = _processes(given, gpus)
     on_cpu = "cpu" in given and given["cpu"].value is True
     defaults: dict[str, Value] = {
         "config_file": config_file,
@@ -77,10 +82,12 @@ def accelerate_arguments(
         "dynamo_backend": "no",
         "num_cpu_threads_per_process": max(1, cores // processes) if on_cpu else min(2, cores),
     }
-    if processes > 1 and not any(key in given and given[key].value is not False for key in _LAUNCHERS):
+    if processes > 1 and not any(_is_on(given, key) for key in _LAUNCHERS):
         defaults["multi_gpu"] = True
     if processes > 1 and not any(key in given for key in _PORTS):
         defaults["main_process_port"] = free_port()
+    if _machines(given) > 1 and "main_process_port" not in given and not any(_is_on(given, key) for key in _OWN_WAYS):
+        defaults["main_process_port"] = _PORT
     neutral = "config_file" not in given
     own = [
         Argument(key, (f"--{key}",) if value is True else (f"--{key}={value}",), value, _KL)
@@ -107,13 +114,27 @@ def _by_name(settings: Iterable[Setting], findings: list[Finding]) -> dict[str, 
     return given
 
 
-def _processes(given: Mapping[str, Setting]) -> int:
+def _is_on(given: Mapping[str, Setting], key: str) -> bool:
+    return key in given and given[key].value is not False
+
+
+def _machines(given: Mapping[str, Setting]) -> int:
+    text = str(given["num_machines"].value) if "num_machines" in given else "1"
+    return max(1, int(text)) if text.isdecimal() and len(text) < 10 else 1
+
+
+def _processes(given: Mapping[str, Setting], gpus: Callable[[], int | None]) -> int:
+    """Those of all machines together, as accelerate counts: of each as many as it has GPUs here."""
     if "num_processes" in given:
         text = str(given["num_processes"].value)
         return max(1, int(text)) if text.isdecimal() else 1
     ids = given["gpu_ids"].value if "gpu_ids" in given else None
-    names = ids.split(",") if isinstance(ids, str) and ids != "all" else ids if isinstance(ids, list) else []
-    return max(1, len(names))
+    if (ids == "all" and not _is_on(given, "cpu")) or (ids is None and _is_on(given, "multi_gpu")):
+        each = gpus() or 1
+    else:
+        names = ids.split(",") if isinstance(ids, str) and ids != "all" else ids if isinstance(ids, list) else []
+        each = max(1, len(names))
+    return each * _machines(given)
 
 
 def _argument(setting: Setting, known: ScriptOptions | None, findings: list[Finding]) -> Argument | None:
@@ -126,6 +147,10 @@ def _argument(setting: Setting, known: ScriptOptions | None, findings: list[Find
         findings.append(UNKNOWN_KEY.at(str(setting.origin), message, hint))
         return None
     try:
+        if option.action == "AppendAction" and isinstance(setting.value, list):
+            several = [_argument(replace(setting, value=item), known, findings) for item in setting.value]
+            every = tuple(word for one in several if one for word in one.words)
+            return Argument(setting.key, every, setting.value, setting.origin) if every else None
         words = words_of(option, _as_accelerate_takes_it(option, setting))
     except KlError as error:
         findings.append(PATH.at(error.where, error.message, error.hint))

@@ -46,6 +46,7 @@ class Ingredients:
     `accelerate_options` is None where the environment's accelerate could not be read. `scripts_with`
     names other scripts of the checkout that have an option; it is only called for a key that this script lacks.
     `own` is what somebody chose of the options that kl otherwise sets itself, by option: only a run without a spec may.
+    `gpus` counts the GPUs that the run sees.
     """
 
     spec: Spec
@@ -63,6 +64,7 @@ class Ingredients:
     cores: int
     free_port: Callable[[], int]
     own: Mapping[str, Setting] = field(default_factory=dict)
+    gpus: Callable[[], int | None] = lambda: None
 
 
 def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
@@ -102,6 +104,7 @@ def build_plan(given: Ingredients) -> tuple[Plan, Candidate]:
         trainer_precision=resolved.value("mixed_precision"),
         cores=given.cores,
         free_port=given.free_port,
+        gpus=given.gpus,
     )
     findings += accelerate.findings
     arguments = tuple(_arguments(resolved, given, data, directory, findings))

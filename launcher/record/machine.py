@@ -57,6 +57,16 @@ def gpus_here(cards: Path = _CARDS, patience: float | None = None) -> Gpus:
     return Gpus(tuple(gpu for gpu, _ in found), driver, cuda[1] if cuda else None)
 
 
+def gpu_count() -> int | None:
+    """How many GPUs NVIDIA's driver knows; None when there is no such driver, or it does not answer."""
+    program = shutil.which("nvidia-smi")
+    try:
+        listing = ask_driver(program, "-L") if program else ""
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return len(re.findall(r"^GPU \d+:", listing, re.MULTILINE)) or None
+
+
 def host() -> str:
     """The machine's name."""
     return socket.gethostname()

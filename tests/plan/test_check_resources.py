@@ -47,7 +47,7 @@ class _Usage(NamedTuple):
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A machine with 1 GB free and the GPUs that stand in a folder: none at first."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: _Usage(0, 0, 1_000_000_000))
-    monkeypatch.setattr(resources, "_NVIDIA", tmp_path / "gpus")
+    monkeypatch.setattr(resources, "LISTED", tmp_path / "gpus")
     return tmp_path / "gpus"
 
 
@@ -166,6 +166,33 @@ def test_what_accelerate_refuses(tmp_path: Path, accelerate: str, expected: list
     other = tmp_path / "other"
     other.mkdir()
     assert _codes(candidate_of(other, text, *OPTIONS)) == []  # an accelerate that does not say so
+
+
+_SEVERAL = """
+def prepare_multi_gpu_env(args):
+    if args.num_machines > 1:
+        args.rdzv_endpoint = f"{main_process_ip}:{main_process_port}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("accelerate", "expected"),
+    [
+        ("num_machines = 2\n", ["no-main-process-ip"]),
+        ("num_machines = 2\nuse_fsdp = true\n", ["no-main-process-ip"]),
+        ('num_machines = 2\nmain_process_ip = "10.0.0.1"\n', []),
+        ('num_machines = 2\nuse_deepspeed = true\ndeepspeed_hostfile = "hosts"\n', []),
+        ('num_machines = 2\nconfig_file = "my.yaml"\n', []),
+        ("num_machines = 1\nnum_processes = 2\n", []),
+    ],
+)
+def test_where_several_machines_meet(tmp_path: Path, accelerate: str, expected: list[str]) -> None:
+    package = {"accelerate/utils/launch.py": _SEVERAL, "accelerate/__init__.py": "", "accelerate/utils/__init__.py": ""}
+    text = f'network_module = "networks.lora"\n[accelerate]\n{accelerate}'
+    assert _codes(candidate_of(tmp_path, text, *OPTIONS, packages=package)) == expected
+    other = tmp_path / "other"
+    other.mkdir()
+    assert _codes(candidate_of(other, text, *OPTIONS)) == []  # an accelerate that has them meet in another way
 
 
 def test_a_free_port_can_be_listened_on() -> None:

@@ -25,6 +25,9 @@ KNOWN = script(
     option("num_cpu_threads_per_process", type="int"),
     option("dynamo_backend"),
     option("main_process_port", type="int"),
+    option("machine_rank", type="int"),
+    option("main_process_ip", type="str"),
+    option("env", action="AppendAction", type="str"),
     option("training_script", flags=()),
     option("training_script_args", flags=(), nargs="..."),
     switch("multi_gpu"),
@@ -40,6 +43,7 @@ def _made(
     known: ScriptOptions | None = KNOWN,
     precision: Value = None,
     extra: Sequence[Setting] = (),
+    gpus: int | None = None,
 ) -> Accelerate:
     settings = [setting(key, value, "accelerate", line=number) for number, (key, value) in enumerate(pairs, 1)]
     return accelerate_arguments(
@@ -49,6 +53,7 @@ def _made(
         trainer_precision=precision,
         cores=8,
         free_port=lambda: 12345,
+        gpus=lambda: gpus,
     )
 
 
@@ -92,6 +97,39 @@ def test_the_trainers_precision_is_followed() -> None:
 def test_several_gpus(pairs: list[tuple[str, Value]], processes: int, multi: bool) -> None:
     words = _words(_made(*pairs))
     assert f"--num_processes={processes}" in words and ("--multi_gpu" in words) is multi
+
+
+@pytest.mark.parametrize(
+    ("pairs", "gpus", "processes"),
+    [
+        ([("multi_gpu", True)], 4, 4),
+        ([("gpu_ids", "all")], 4, 4),
+        ([("multi_gpu", True), ("gpu_ids", "0,2")], 4, 2),
+        ([("multi_gpu", True), ("num_processes", 3)], 4, 3),
+        ([("multi_gpu", False)], 4, 1),
+        ([], 4, 1),
+        ([("gpu_ids", "all"), ("cpu", True)], 4, 1),
+        ([("multi_gpu", True)], None, 1),  # not known: accelerate says what it thinks of that
+        ([("multi_gpu", True), ("num_machines", 2)], 4, 8),
+        ([("gpu_ids", [0, 1]), ("num_machines", 3)], 4, 6),
+        ([("num_machines", 2)], 4, 2),
+    ],
+)
+def test_as_many_processes_as_there_are_gpus(pairs: list[tuple[str, Value]], gpus: int | None, processes: int) -> None:
+    assert f"--num_processes={processes}" in _words(_made(*pairs, gpus=gpus))
+
+
+def test_several_machines_meet_at_one_port_that_all_of_them_know() -> None:
+    two: list[tuple[str, Value]] = [("num_machines", 2), ("main_process_ip", "10.0.0.1"), ("machine_rank", 1)]
+    words = _words(_made(*two))
+    assert {"--multi_gpu", "--num_processes=2", "--main_process_port=29500", "--machine_rank=1"} <= words
+    assert "--main_process_port=4000" in _words(_made(*two, ("main_process_port", 4000)))
+    assert not any("port" in word for word in _words(_made(*two, ("use_deepspeed", True))))
+
+
+def test_what_may_be_given_several_times() -> None:
+    assert {"--env=A=1", "--env=B=2"} <= _words(_made(("env", ["A=1", "B=2"])))
+    assert "--env=A=1" in _words(_made(("env", "A=1")))
 
 
 def test_a_list_is_what_accelerate_splits() -> None:

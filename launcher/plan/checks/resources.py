@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.base.findings import Code, Finding, Severity
+from launcher.base.gpus import LISTED, listed_gpus, visible_gpus
 from launcher.base.origin import Source
 from launcher.base.ports import free_port, is_taken
 from launcher.plan.checks.candidate import Candidate
@@ -61,12 +62,19 @@ NO_PORT = Code(
     "Ports go up to 65535. The processes cannot find each other through another one, and none starts.",
     "torch/distributed, TCPStore",
 )
+NO_MEETING_PLACE = Code(
+    "no-main-process-ip",
+    Severity.ERROR,
+    "The processes of several machines meet at the address of the first one. Without it they look for a machine that "
+    "is called None, and none of them starts.",
+    "accelerate/utils/launch.py, prepare_multi_gpu_env",
+)
 # The estimate may be some percent off, and other files come on top.
 _SURELY, _TIGHT, _MUCH = 1.05, 0.8, 0.3
 _OTHER_DEVICES = ("cpu", "use_cpu", "tpu", "use_xpu", "use_mps")
+_MEETING = ("multi_gpu", "use_fsdp", "use_tp", "use_megatron_lm")  # those that accelerate starts by torchrun
 _LAST_PORT = 65535
 _ONE_OF = ("multi_gpu", "cpu", "tpu", "use_deepspeed", "use_fsdp", "use_tp")
-_NVIDIA = Path("/proc/driver/nvidia/gpus")
 
 
 @dataclass(frozen=True)
@@ -85,9 +93,10 @@ class Room:
 def check_resources(candidate: Candidate, found: Room | None) -> Iterator[Finding]:
     """Room, GPUs and port. `found` is the room there is, None where that cannot be told."""
     yield from _check_room(candidate, found)
-    yield from _check_gpus(candidate, _NVIDIA)
+    yield from _check_gpus(candidate, LISTED)
     yield from _check_port(candidate)
     yield from _check_launch(candidate)
+    yield from _check_meeting_place(candidate)
 
 
 def room(candidate: Candidate, steps: int | None, save: int | None, state: int | None) -> Room | None:
@@ -167,7 +176,7 @@ def _check_gpus(candidate: Candidate, listed: Path) -> Iterator[Finding]:
     machines = _whole(_argument(candidate, "num_machines")) or 1
     if any(_is_on(_argument(candidate, name)) for name in _OTHER_DEVICES) or machines > 1:
         return
-    gpus = _gpus(listed)
+    gpus = listed_gpus(listed)
     ids = _argument(candidate, "gpu_ids")
     chosen = _ids(ids)
     if ids and chosen:
@@ -178,28 +187,11 @@ def _check_gpus(candidate: Candidate, listed: Path) -> Iterator[Finding]:
             return
         visible: int | None = len(chosen)
     else:
-        visible = _visible(candidate, gpus)
+        visible = visible_gpus(candidate.environ, gpus)
     if number and visible is not None and number > max(visible, 1):
         message = f"num_processes is {number}, and this run sees {_gpu_count(visible)}."
         where = str(processes.origin) if processes else None
         yield TOO_FEW_GPUS.at(where, message, f"Set num_processes = {max(visible, 1)}.")
-
-
-def _visible(candidate: Candidate, gpus: int | None) -> int | None:
-    """How many GPUs the trainer will see at most; None where that is not known."""
-    said = candidate.environ.get("CUDA_VISIBLE_DEVICES")
-    if said is None:
-        return gpus
-    names = [name for name in said.split(",") if name.strip() not in ("", "-1")]
-    return len(names) if gpus is None else min(len(names), gpus)
-
-
-def _gpus(listed: Path) -> int | None:
-    """The GPUs of the machine, as NVIDIA's driver lists them; None without that driver."""
-    try:
-        return len(list(listed.iterdir())) or None
-    except OSError:
-        return None
 
 
 def _gpu_count(number: int) -> str:
@@ -244,11 +236,30 @@ def _check_launch(candidate: Candidate) -> Iterator[Finding]:
         yield LAUNCH_REFUSED.at(str(several.origin), message, "Set num_processes = 2 or more, or leave multi_gpu out.")
 
 
+def _check_meeting_place(candidate: Candidate) -> Iterator[Finding]:
+    """Several machines, and none said to be the first."""
+    machines = _argument(candidate, "num_machines")
+    file = _argument(candidate, "config_file")
+    starters = any(_is_on(_argument(candidate, name)) for name in _MEETING)
+    others = any(_argument(candidate, name) for name in ("main_process_ip", "deepspeed_hostfile", "mpirun_hostfile"))
+    if machines is None or (_whole(machines) or 1) < 2 or not starters or others:
+        return
+    if file is None or file.origin.source is not Source.KL:
+        return  # the user's own configuration may name it
+    if _says(candidate, "accelerate.utils.launch", "prepare_multi_gpu_env", r"\{main_process_ip\}:"):
+        message = f"num_machines is {machines.value}, and main_process_ip is not set."
+        yield NO_MEETING_PLACE.at(str(machines.origin), message, "Set main_process_ip to the address of machine 0.")
+
+
 def _launch_says(candidate: Candidate, pattern: str) -> bool:
-    found = candidate.packages.find("accelerate.commands.launch")
+    return _says(candidate, "accelerate.commands.launch", "_validate_launch_command", pattern)
+
+
+def _says(candidate: Candidate, module: str, function: str, pattern: str) -> bool:
+    found = candidate.packages.find(module)
     if found is None or found.file is None:
         return False
-    return SourceText(found.root).says(Evidence(found.file, "_validate_launch_command", (pattern,)))
+    return SourceText(found.root).says(Evidence(found.file, function, (pattern,)))
 
 
 def _argument(candidate: Candidate, name: str) -> Argument | None:
