@@ -59,8 +59,6 @@ def result_afterwards(run: FoundRun, manifest: Manifest, outcome: Outcome) -> Ru
 def failure_of(run: FoundRun, manifest: Manifest) -> Failure:
     """Why the last attempt of a run failed, by its log and the options of the run."""
     code = manifest.attempts[-1].exit_code
-    if code == 0 and manifest.attempts[-1].outcome == Outcome.SUCCEEDED.value:
-        return Failure("it succeeded, and its final model was moved away or removed since", "", ())
     end, options = read_end(run.directory / log_name(manifest)), recorded_options(manifest)
     if code is not None:
         return explain(code, end, options)

@@ -100,7 +100,7 @@ def reasons_to_stay(facts: Facts) -> tuple[str, ...]:
         return (f"it is {facts.outcome.value}" if facts.outcome is Outcome.RUNNING else "it succeeded",)
     reasons: list[str] = []
     if facts.succeeded:
-        reasons.append("it succeeded, and its model was moved away")
+        reasons.append("an earlier attempt of it succeeded")
     if facts.locked:
         reasons.append("another kl is at work in it")
     reasons += [f"process {process} is at work in it" for process in facts.processes]

@@ -33,16 +33,17 @@ def current_outcome(directory: Path, manifest: Manifest) -> Outcome:
     """The outcome of a run's last attempt, whatever its manifest says: it may have ended unseen.
 
     It runs while its kl, its leader or any other process of it lives. When nobody saw it end, the outcome is what
-    the model and the log say that it left.
+    the model and the log say that it left. A final model that was seen when the attempt ended counts also when it is
+    gone now: people move their LoRA to where they use it.
     """
     if not manifest.attempts:
         return Outcome.PLANNED
     last = manifest.attempts[-1]
     if last.exit_code is not None:
-        final = final_model_there(directory, manifest.final)
+        final = final_model_there(directory, manifest.final) or last.outcome == Outcome.SUCCEEDED.value
         return derive(Facts(True, False, last.exit_code, last.stop_signal, final))
     if last.ended is not None:
-        return _as_settled(directory, manifest)
+        return _as_settled(last)
     if _lives(directory, last):
         return Outcome.RUNNING
     return _by_what_is_left(directory, manifest)
@@ -128,14 +129,11 @@ def _lives(directory: Path, attempt: Attempt) -> bool:
     )
 
 
-def _as_settled(directory: Path, manifest: Manifest) -> Outcome:
+def _as_settled(attempt: Attempt) -> Outcome:
     try:
-        outcome = Outcome(manifest.attempts[-1].outcome)
+        return Outcome(attempt.outcome)
     except ValueError:
         return Outcome.LOST
-    if outcome is Outcome.SUCCEEDED and not final_model_there(directory, manifest.final):
-        return Outcome.FAILED
-    return outcome
 
 
 def _by_what_is_left(directory: Path, manifest: Manifest) -> Outcome:

@@ -68,10 +68,15 @@ def test_an_attempt_that_saw_no_step_leaves_the_one_before_it(tmp_path: Path) ->
 
 
 def test_the_outcome_is_derived_and_not_believed(tmp_path: Path) -> None:
-    assert listed(_run(tmp_path / "a", DONE, outcome="succeeded")).outcome is Outcome.FAILED  # its model is gone
+    without_model = replace(DONE, outcome="failed")
+    assert listed(_run(tmp_path / "a", without_model, outcome="succeeded")).outcome is Outcome.FAILED
     assert listed(_run(tmp_path / "b")).outcome is Outcome.PLANNED
     stopped = replace(DONE, exit_code=130, stop_signal=2)
     assert listed(_run(tmp_path / "c", stopped)).outcome is Outcome.STOPPED
+
+
+def test_a_run_that_succeeded_did_so_also_when_its_model_was_moved_away(tmp_path: Path) -> None:
+    assert listed(_run(tmp_path, DONE)).outcome is Outcome.SUCCEEDED
 
 
 def test_a_run_whose_kl_lives_is_running_and_shows_what_its_log_says(tmp_path: Path) -> None:

@@ -175,11 +175,11 @@ def test_the_end_that_nobody_saw_is_written_down_once(run: Path) -> None:
     assert _outcome(run) is Outcome.FAILED  # what was found once stays, without its log
 
 
-def test_a_settled_success_without_its_model_is_none(run: Path) -> None:
+def test_a_settled_success_stays_one_when_its_model_is_moved_away(run: Path) -> None:
     (run / FINAL).write_bytes(WHOLE)
     assert settle(run)[1] is Outcome.SUCCEEDED
     (run / FINAL).unlink()
-    assert _outcome(run) is Outcome.FAILED
+    assert _outcome(run) is Outcome.SUCCEEDED
 
 
 def test_nobody_settles_what_runs_or_is_held(run: Path, process: subprocess.Popen[bytes]) -> None:
