@@ -28,6 +28,10 @@ _OWN = {
 _SETTINGS = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.quotePath=true", "protocol.version=2")
 
 
+# Names, passwords and tokens before a host. `git@`, which every public server has, says nothing and is needed for ssh.
+_CREDENTIALS = re.compile(r"([a-zA-Z][\w+.-]*://)(?!git@[^@/\s]*(?:[/\s]|$))[^/\s]*@")
+
+
 class GitError(Exception):
     """Git is not there, did not answer in time, or refused. The text says why, without credentials."""
 
@@ -72,7 +76,7 @@ def git(
 
 def without_credentials(url: str) -> str:
     """The URL of a remote, or a text with URLs in it, without names, passwords and tokens before a host."""
-    return re.sub(r"([a-zA-Z][\w+.-]*://)[^/\s]*@", r"\1", url)
+    return _CREDENTIALS.sub(r"\1", url)
 
 
 def said(text: bytes) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from launcher.record.git import without_credentials
 from launcher.record.installed_files import installed_files
 from launcher.trainer.packages import normal_name
 
@@ -17,7 +18,6 @@ EDITABLE = "-e "  # before the folder of an editable installation, as in a requi
 HASHED = frozenset({"lycoris-lora"})  # packages whose files are looked at: people edit them where they are installed
 _ENOUGH = 1 << 16  # bytes of a METADATA that are read: the headers, of which two are wanted, come first
 _URL = re.compile(r"[a-zA-Z][\w+.-]*://\S+")
-_CREDENTIALS = re.compile(r"([a-zA-Z][\w+.-]*://)(?!git@[^@/\s]*(?:[/\s]|$))[^/\s]*@")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -121,7 +121,7 @@ def _assigned(tree: ast.Module) -> Iterable[tuple[str, str]]:
 
 def without_secrets(text: str) -> str:
     """A text with the URLs in it as `clean_url` gives them."""
-    return _URL.sub(_cleaned, _CREDENTIALS.sub(r"\1", text))
+    return _URL.sub(_cleaned, without_credentials(text))
 
 
 def clean_url(url: str) -> str:

@@ -61,10 +61,10 @@ PLACES = frozenset(
 def recorded_variables(environ: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
     """Those of `environ` that are recorded, URLs in them without credentials, and why one was left out.
 
-    A value in which that of a secret stands is left out.
+    An empty one is as good as none. A value in which that of a secret stands is left out.
     """
     kept, left_out = {}, []
-    for name in sorted(RECORDED & environ.keys()):
+    for name in sorted(name for name in RECORDED & environ.keys() if environ[name]):
         held = secrets_in(environ[name], environ)
         if held:
             left_out.append(f"the variable {name}: it holds the value of {held[0]}")
