@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.cli.parameters import Allow, Arguments, Name, Script, Sets, TargetOrScript
+from launcher.cli.parameters import Allow, Arguments, Caller, Name, Repositories, Script, Sets, TargetOrScript
 
 if TYPE_CHECKING:
     from launcher.plan.plan import Plan
@@ -23,10 +23,15 @@ def launch_command(
     name: Name = None,
     allow: Allow = None,
     script: Script = None,
+    caller: Caller = None,
+    repositories: Repositories = None,
     no_clean: Annotated[
         bool, typer.Option("--no-clean", help="Keep the run directory of a failed run, as NO_CLEAN=1.")
     ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="No live line: plain lines, as without a terminal.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show the arguments, and what the trainer prints for the live line.")
+    ] = False,
     detach: Annotated[
         bool, typer.Option("--detach", help="Train in the background, and print the run's name once it has started.")
     ] = False,
@@ -38,29 +43,35 @@ def launch_command(
     from launcher.spec.environment import is_debug
 
     debug = is_debug(os.environ)
-    plan = prepare(request_of(target, arguments, sets, name, allow, script))
+    plan = prepare(request_of(target, arguments, sets, name, allow, script, caller, repositories))
     if debug:
         show_plan(plan)
         return 0
     refuse_errors(plan)
     plan = replace(plan, keep_failed=plan.keep_failed or no_clean)
-    return launch_detached(plan) if detach else launch_plan(plan, plain=plain)
+    return launch_detached(plan) if detach else launch_plan(plan, plain=plain, verbose=verbose)
 
 
-def launch_plan(plan: Plan, *, plain: bool = False) -> int:
+def launch_plan(plan: Plan, *, plain: bool = False, verbose: bool = False) -> int:
     """Launch a plan without errors on this terminal. Returns the exit code."""
-    from launcher.cli.render import environment_in_words, short, show_findings
+    from launcher.cli.render import arguments_as_text, environment_in_words, short, show_findings, show_lines
+    from launcher.run.directory import LOG
+    from launcher.run.echo import EchoScreen
     from launcher.run.gpu import GpuLine, chosen_gpus
     from launcher.run.resume import launch_and_resume
-    from launcher.run.screen import open_screen
+    from launcher.run.screen import Screen, open_screen
 
     show_findings(plan.findings)
     variables = plan.environ(os.environ)
     gpus = chosen_gpus({argument.name: argument.value for argument in plan.accelerate}, variables)
-    screen = open_screen(plain=plain, aside=GpuLine(gpus))
+    echo = EchoScreen(plan.directory / LOG)
+    screen: Screen = echo if verbose else open_screen(plain=plain, aside=GpuLine(gpus))
+    if verbose:
+        show_lines(arguments_as_text(plan))
+        sys.stdout.flush()
     where = f", in {environment_in_words(plan.environment)}" if plan.environment.chosen else ""
     screen.announce(f"{plan.name}: {plan.trainer.script} → {short(plan.directory)}{where}")
-    result = launch_and_resume(plan, screen)
+    result = launch_and_resume(plan, screen, echo.begin if verbose else None)
     show_result(result, plan)
     return result.exit_code
 

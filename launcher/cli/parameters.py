@@ -41,3 +41,18 @@ Script = Annotated[
         show_default=False,
     ),
 ]
+Caller = Annotated[
+    str | None,
+    typer.Option(
+        "--caller", help="With --script: the shell script that calls; it is copied.", metavar="FILE", show_default=False
+    ),
+]
+Repositories = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--repository",
+        help="With --script: another repository whose state is recorded.",
+        metavar="FOLDER",
+        show_default=False,
+    ),
+]

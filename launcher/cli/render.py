@@ -55,6 +55,11 @@ def plan_as_text(plan: Plan) -> Iterator[str]:
         kept = "" if len(plan.outputs.kept) == number else f", the last {len(plan.outputs.kept)} of them kept"
         yield f"  saves        {number} checkpoints on the way{kept}"
     yield ""
+    yield from arguments_as_text(plan)
+
+
+def arguments_as_text(plan: Plan) -> Iterator[str]:
+    """The command that trains, one option per line with where its value came from."""
     yield f"{plan.environment.python} -m accelerate.commands.launch"
     yield from _arguments(plan.accelerate)
     yield plan.trainer.script

@@ -16,6 +16,8 @@ def request_of(
     name: str | None,
     allow: Sequence[str] | None,
     script: str | None = None,
+    caller: str | None = None,
+    repositories: Sequence[str] | None = None,
 ) -> Request:
     """What `kl launch`, `check` and `plan` were asked for. Raises KlError (wrong usage) when they were asked nothing.
 
@@ -26,6 +28,9 @@ def request_of(
 
     words = list(arguments or ())
     if script is None:
+        if caller is not None or repositories:
+            message = "--caller and --repository belong to --script."
+            raise KlError(message, code=ExitCode.USAGE, hint="A spec names repositories in [run]: repositories = […].")
         if target is None:
             hint = "Give a run's name or a spec file; or --name NAME --script PATH -- ARGUMENTS."
             raise KlError("Nothing says what to train.", code=ExitCode.USAGE, hint=hint)
@@ -37,4 +42,4 @@ def request_of(
         name = target
     elif target is not None:
         words.insert(0, target)
-    return Request(name or "", sets or (), words, name, allow or (), script)
+    return Request(name or "", sets or (), words, name, allow or (), script, caller, repositories or ())

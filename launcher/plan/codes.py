@@ -135,6 +135,12 @@ NAMED_TWICE = Code(
     "was meant may be the other one.",
     "kl",
 )
+CALLER_NOT_COPIED = Code(
+    "caller-not-copied",
+    Severity.WARNING,
+    "The shell script that launches the run holds a secret or cannot be read, so the run directory has no copy of it.",
+    "kl",
+)
 ACTIVATION = Code(
     "activation",
     Severity.WARNING,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,8 +12,10 @@ from launcher.base.errors import ExitCode, KlError
 from launcher.base.findings import Finding
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting
-from launcher.plan.codes import PATH, SET_BY_KL
+from launcher.plan.codes import CALLER_NOT_COPIED, PATH, SET_BY_KL
 from launcher.plan.paths import with_whole_paths
+from launcher.plan.plan import PlannedFile
+from launcher.plan.secrets import secret_values, secrets_in
 from launcher.plan.tables import ENV, RUN, EnvTable, OwnTables
 from launcher.spec.environment import from_environment
 from launcher.spec.load import Spec
@@ -23,6 +26,10 @@ from launcher.trainer.options import ScriptOptions
 _RUN_SETTINGS = ("output_root", "notes", "no_clean", "stop_on_nan", "auto_resume", "repositories")
 _FROM_OUTSIDE = ("output_root", "no_clean")
 SCRIPT_FLAG = "--script"
+CALLER = "script"  # the copy of the shell script that launches a run, but for its ending
+_CALLERS = (".zsh", ".bash", ".sh")
+_LARGEST = 1 << 20  # bytes of such a script
+_ASSIGNMENT = re.compile(r"""\b([A-Za-z_][A-Za-z0-9_]*)=(["']?)([^\s"'$`;&|()]+)""")
 _OWN = ("output_dir", "output_name", "logging_dir", "log_prefix")
 
 
@@ -130,3 +137,33 @@ def says_environment(settings: Iterable[Setting]) -> bool:
 def without_environment(tables: OwnTables) -> OwnTables:
     """kl's own settings as if none named an environment; variables for it stay."""
     return replace(tables, env=EnvTable(variables=tables.env.variables))
+
+
+def caller_file(caller: Path, environ: Mapping[str, str]) -> tuple[PlannedFile | None, tuple[Finding, ...]]:
+    """The copy of the shell script that launches a run. None with the reason when it cannot be read, or has a secret:
+    the value of a variable here, or what the script itself gives to a variable or option that holds one.
+    """
+    origin = Origin(Source.ARGUMENT, "the calling script", caller)
+    hint = "The run is recorded all the same."
+    try:
+        if not os.path.isfile(caller) or caller.stat().st_size > _LARGEST:  # noqa: PTH113
+            return None, (CALLER_NOT_COPIED.at(str(caller), "The calling script is no file of up to 1 MiB.", hint),)
+        content = caller.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or "cannot be read").lower()
+        return None, (CALLER_NOT_COPIED.at(str(caller), f"The calling script: {reason}.", hint),)
+    name = _secret_in(content.decode("utf-8", "surrogateescape"), environ)
+    if name:
+        message = f"The calling script holds the value of {name}, so it is not copied into the run directory."
+        hint = "Keep the value outside: set the variable before the script starts."
+        return None, (CALLER_NOT_COPIED.at(str(caller), message, hint),)
+    ending = caller.suffix.lower() if caller.suffix.lower() in _CALLERS else _CALLERS[0]
+    return PlannedFile(f"{CALLER}{ending}", content, origin, caller), ()
+
+
+def _secret_in(text: str, environ: Mapping[str, str]) -> str | None:
+    """The variable or option whose secret stands in a shell script."""
+    known = secrets_in(text, environ)
+    if known:
+        return known[0]
+    return next((each[1] for each in _ASSIGNMENT.finditer(text) if secret_values({each[1]: each[3]})), None)

@@ -112,6 +112,7 @@ class Plan:
     stop_on_nan: bool = False  # end the training when its loss is nan or inf
     auto_resume: bool = False  # go on once from a newer state when the training crashes
     repositories: tuple[Path, ...] = ()  # others whose state is recorded
+    goes_on: bool = False  # also in a directory that `kl record` has made for it
     save_bytes: int | None = None  # what one save on the way takes with its state, as estimated
 
     @property

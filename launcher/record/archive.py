@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from launcher import __version__
 from launcher.base.files import sha1_of, sha256_of
 from launcher.base.findings import Finding
 from launcher.base.times import now
-from launcher.plan.plan import Argument, Plan
+from launcher.plan.plan import Argument, Plan, PlannedFile
 from launcher.record.inputs import inputs_of
 from launcher.record.installed import lycoris_folder, lycoris_from_url
 from launcher.record.manifest import (
@@ -44,21 +44,31 @@ def write_archive(plan: Plan) -> Manifest:
     """
     code = code_of(plan)
     script = reproduce_script(plan, code.repositories, recorded_variables(os.environ)[0])
-    own = {**code.patches, REPRODUCE_SCRIPT: script}
-    known_form = _known_form(plan, code.repositories, own)
-    _write_new(plan.directory, REPOSITORIES, known_form)
-    for name, content in own.items():
-        _write_new(plan.directory, name, content)
-    for file in plan.files:
-        _write_new(plan.directory, file.name, file.content)
-    files = (
-        *(_file(file.name, file.content, file.source) for file in plan.files),
-        *(_file(name, content) for name, content in own.items()),
-        _file(REPOSITORIES, known_form),
-    )
+    files = write_files(plan.directory, plan.files, code, {REPRODUCE_SCRIPT: script})
     manifest = first_manifest(plan, code.repositories, files)
     write_manifest(manifest, plan.directory)
     return manifest
+
+
+def write_files(
+    directory: Path, planned: Sequence[PlannedFile], code: RecordedCode, own: Mapping[str, bytes]
+) -> tuple[FileRecord, ...]:
+    """Write repos.git, the patches of the `code`, files of kl's `own` and the planned ones. Returns their records.
+
+    Raises OSError when one cannot be written, or is there already.
+    """
+    own = {**code.patches, **own}
+    known_form = _known_form(directory, planned, code.repositories, own)
+    _write_new(directory, REPOSITORIES, known_form)
+    for name, content in own.items():
+        _write_new(directory, name, content)
+    for file in planned:
+        _write_new(directory, file.name, file.content)
+    return (
+        *(_file(file.name, file.content, file.source) for file in planned),
+        *(_file(name, content) for name, content in own.items()),
+        _file(REPOSITORIES, known_form),
+    )
 
 
 def options_of(plan: Plan) -> tuple[OptionRecord, ...]:
@@ -78,15 +88,20 @@ def code_of(plan: Plan) -> RecordedCode:
     return code if installed is None else replace(code, repositories=(*code.repositories, installed))
 
 
-def _known_form(plan: Plan, repositories: Iterable[RepositoryRecord], own: Mapping[str, bytes]) -> bytes:
+def _known_form(
+    directory: Path,
+    planned: Iterable[PlannedFile],
+    repositories: Iterable[RepositoryRecord],
+    own: Mapping[str, bytes],
+) -> bytes:
     """repos.git, in the form that older tools read: a line for each repository and each configuration file.
 
     So it has for the files that are kl's `own`: a launch that is killed now leaves files that are known as its.
     """
     lines = [repository_line(record) for record in repositories]
-    lines += [f"{one_line(str(plan.directory / name))}: {sha1_of(content)}" for name, content in own.items()]
-    for file in plan.files:
-        lines.append(f"{one_line(str(file.source or plan.directory / file.name))}: {sha1_of(file.content)}")
+    lines += [f"{one_line(str(directory / name))}: {sha1_of(content)}" for name, content in own.items()]
+    for file in planned:
+        lines.append(f"{one_line(str(file.source or directory / file.name))}: {sha1_of(file.content)}")
     return os.fsencode("".join(line + "\n" for line in lines))
 
 

@@ -36,7 +36,7 @@ def take(path: Path) -> Taken:
                     made.append(parent)
             path.mkdir()  # of two launches at once only one succeeds
         except FileExistsError:
-            raise _exists(path) from None
+            raise exists_already(path) from None
         except (OSError, ValueError) as error:
             _remove_folders(made)
             problem = error
@@ -92,7 +92,8 @@ def unavailable(path: Path, error: Exception) -> KlError:
     )
 
 
-def _exists(path: Path) -> KlError:
+def exists_already(path: Path) -> KlError:
+    """The message for a run directory that is another run's."""
     from launcher.run.occupied import what_to_do  # noqa: PLC0415 - it needs this module, and only a refusal needs it
 
     message = f"The run directory {path} exists already."

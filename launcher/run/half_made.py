@@ -13,6 +13,7 @@ import stat
 from pathlib import Path
 
 from launcher.plan.accelerate import NEUTRAL_FILE
+from launcher.plan.from_script import CALLER
 from launcher.record.archive import REPOSITORIES
 from launcher.record.manifest import MANIFEST, Manifest
 from launcher.record.repositories import PATCHES
@@ -22,7 +23,7 @@ from launcher.run.cleanup import PARTIAL, Keeps, Rules, read_small, sha_of
 _COPIES = (
     "spec.toml", "spec.yaml", "spec.yml", "template-*.toml", "template-*.yaml", "template-*.yml", "config.toml",
     "config.json", "sample-prompts.txt", "sample-prompts.toml", "sample-prompts.json", NEUTRAL_FILE,
-    REPRODUCE_SCRIPT,
+    REPRODUCE_SCRIPT, f"{CALLER}.*",
 )  # fmt: skip
 _MOST = 1 << 20  # bytes; repos.git has a line for each of a few files
 _REPOSITORY = re.compile(rb"[^\n]+: \([^\n]*\) [^\n]*")

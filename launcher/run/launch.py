@@ -12,6 +12,7 @@ from launcher.base.times import now
 from launcher.plan.plan import Plan
 from launcher.record.archive import archive_names, write_archive
 from launcher.record.manifest import Attempt, Manifest, ReproducedRecord, write_manifest
+from launcher.run.ahead import take_or_go_on
 from launcher.run.attempt import begin, begun, reserve, see, write
 from launcher.run.conclude import Ended, conclude
 from launcher.run.directory import LOG, Taken, give_back, held, take, unavailable
@@ -49,7 +50,7 @@ def launch(
     safe = SafeScreen(screen)
     with signals_taken() as asked:
         try:
-            taken = take(plan.directory)
+            taken = take_or_go_on(plan.directory) if plan.goes_on else take(plan.directory)
             with held(plan.directory):
                 remember_root(plan.directory.parent)
                 manifest = replace(_archived(plan, taken), reproduces=reproduces)
