@@ -105,9 +105,9 @@ def _prepared(
 def _synced(directory: Path, manifest: Manifest) -> Path:
     """The interpreter of an environment with the recorded packages."""
     from launcher.base.errors import ExitCode, KlError
+    from launcher.record.environment import recorded_environment
     from launcher.record.installers import CannotMakeEnvironment
     from launcher.record.same_environment import environment_folder, make_environment
-    from launcher.run.check_environment import recorded_environment
 
     record = recorded_environment(directory)
     if record is None:

@@ -151,6 +151,14 @@ def read_environment_file(path: Path) -> EnvironmentRecord:
     )
 
 
+def recorded_environment(directory: Path) -> EnvironmentRecord | None:
+    """The environment that a run recorded; None when there is no such record, or it is damaged."""
+    try:
+        return read_environment_file(directory)
+    except (OSError, EnvironmentFileError):
+        return None
+
+
 _WHOLE_NUMBERS = ("memory", "processors")
 _OTHER = ("python", "packages", "torch", "conda", "gpus", "variables", "changed")  # neither text nor a number
 

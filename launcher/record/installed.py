@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from launcher.record.git import without_credentials
 from launcher.record.manifest import RepositoryRecord
+from launcher.trainer.packages import site_packages
 
 _NAME, _SHOWN = "lycoris_lora", "LyCORIS"
 
@@ -42,7 +42,7 @@ def lycoris_from_url(python: Path) -> RepositoryRecord | None:
 
 def _direct_url(python: Path) -> tuple[str, dict[str, object]]:
     """What pip wrote down of where LyCORIS came from (PEP 610): the URL, and all of it; nothing if unreadable."""
-    for folder in _package_folders(python):
+    for folder in site_packages(python):
         for information in sorted(folder.glob(f"{_NAME}-*.dist-info/direct_url.json")):
             try:
                 data = json.loads(information.read_text(encoding="utf-8"))
@@ -51,11 +51,3 @@ def _direct_url(python: Path) -> tuple[str, dict[str, object]]:
             url = data.get("url") if isinstance(data, dict) else None
             return (url, data) if isinstance(url, str) else ("", {})
     return "", {}
-
-
-def _package_folders(python: Path) -> Iterator[Path]:
-    # An environment's interpreter is a link to another one: its packages are beside the link, so links come first.
-    prefixes = dict.fromkeys((python.parent.parent, python.resolve().parent.parent))
-    for prefix in prefixes:
-        for pattern in ("lib*/python3*/site-packages", "lib/python3*/dist-packages", "Lib/site-packages"):
-            yield from sorted(prefix.glob(pattern))

@@ -12,12 +12,7 @@ import msgspec
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.nearest import nearest
 from launcher.base.times import seconds_of
-from launcher.record.environment import (
-    ENVIRONMENT,
-    EnvironmentFileError,
-    EnvironmentRecord,
-    read_environment_file,
-)
+from launcher.record.environment import EnvironmentRecord, recorded_environment
 from launcher.record.manifest import Attempt, Manifest, ManifestError
 from launcher.record.model_metadata import ModelMetadata, read_metadata_file
 from launcher.record.notes import Note, read_notes
@@ -73,16 +68,9 @@ def account_of(run: FoundRun, manifest: Manifest, outcome: Outcome) -> RunAccoun
         gone=() if run.removed else tuple(name for name in recorded if not os.path.lexists(run.directory / name)),
         failure=failure_of(run, manifest) if outcome is Outcome.FAILED else None,
         noted=read_notes(run.directory),
-        environment=_environment(run.directory),
+        environment=recorded_environment(run.directory),
         said_by_model=None if has_model else read_metadata_file(run.directory),
     )
-
-
-def _environment(directory: Path) -> EnvironmentRecord | None:
-    try:
-        return read_environment_file(directory / ENVIRONMENT)
-    except (OSError, EnvironmentFileError):
-        return None
 
 
 def file_of(run: FoundRun, name: str) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from launcher.base.words import counted
 from launcher.record.compare_environment import ENVIRONMENT, PACKAGES
-from launcher.record.environment import EnvironmentFileError, EnvironmentRecord, read_environment, read_environment_file
+from launcher.record.environment import read_environment, recorded_environment
 from launcher.record.environment_differences import differences_of
 from launcher.record.manifest import Manifest
 from launcher.run.check_files import is_there
@@ -43,14 +43,6 @@ def check_environment(directory: Path, manifest: Manifest) -> Iterator[Checked]:
         yield Checked(ENVIRONMENT, f"Python {recorded.python.version}")
     for problem in problems:
         yield Checked(ENVIRONMENT, problem, State.NOTED)
-
-
-def recorded_environment(directory: Path) -> EnvironmentRecord | None:
-    """The environment that a run recorded; None when there is no such record, or it is damaged."""
-    try:
-        return read_environment_file(directory)
-    except (OSError, EnvironmentFileError):
-        return None
 
 
 def _may_be_asked(python: Path, directory: Path) -> bool:

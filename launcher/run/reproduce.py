@@ -15,12 +15,11 @@ from launcher.base.errors import ExitCode, KlError
 from launcher.base.findings import Finding, Severity
 from launcher.base.words import counted, listed, some_of
 from launcher.plan.plan import Plan
-from launcher.record.environment import EnvironmentRecord, read_environment
+from launcher.record.environment import EnvironmentRecord, read_environment, recorded_environment
 from launcher.record.environment_differences import EnvironmentDifference, differences_of
 from launcher.record.manifest import Manifest, ReproducedRecord
 from launcher.record.reproduce_script import CHECKOUT, import_folders
 from launcher.run.check_data import check_dataset, check_inputs
-from launcher.run.check_environment import recorded_environment
 from launcher.run.check_files import check_files
 from launcher.run.checked import Checked, Say, State, silent
 from launcher.run.recorded import recorded_plan

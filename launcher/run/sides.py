@@ -13,13 +13,12 @@ from launcher.record.archive import code_of, first_manifest
 from launcher.record.compare_options import FILES
 from launcher.record.dataset import dataset_record, hashed
 from launcher.record.dataset_now import dataset_of_plan
-from launcher.record.environment import read_environment
+from launcher.record.environment import read_environment, recorded_environment
 from launcher.record.hashes import Progress
 from launcher.record.inputs import hashed_input
 from launcher.record.manifest import FileRecord, Manifest
 from launcher.record.side import Side
 from launcher.run.check_data import recorded_dataset
-from launcher.run.check_environment import recorded_environment
 from launcher.run.outcome import Outcome
 
 _READ = tuple(f"{stem}." for stem in FILES.values())
