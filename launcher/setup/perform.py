@@ -186,9 +186,13 @@ def _failed(step: Step, facts: Facts, reason: str, *, full: bool = False) -> KlE
     hint = f"All that it printed: {log_of(step, facts.state)}. The same command goes on from here."
     if full:
         hint = f"Make room on the disk of {facts.environment.folder}. The same command goes on from here."
-    return KlError(f"{step.says}: {reason}.", code=code, where=step.name.value, hint=hint)
+    return KlError(f"{step.says}: {reason}.", code=code, hint=hint)
 
 
 def _last_words(output: str) -> str:
-    words = last_words(output) or "it said nothing"
-    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
+    """What a program said at last, without the commands that kl put into the log; git calls its errors fatal."""
+    lines = [line for line in output.splitlines() if not line.startswith("$ ")]
+    fatal = [line for line in lines if line.startswith("fatal:")]
+    words = last_words("\n".join(fatal or lines)) or "it said nothing"
+    words = words.rstrip(".")
+    return words if len(words) <= _LONGEST else f"…{words[-_LONGEST:]}"

@@ -63,6 +63,8 @@ def build_wheel(folder, settings=None, metadata=None):
 GIT = """#!{python}
 import os, subprocess, sys
 {wait}
+if "clone" in sys.argv and os.path.exists(os.environ["TEST_BED"] + "/full"):
+    sys.exit("fatal: cannot write: No space left on device")
 code = subprocess.call([{git!r}, *sys.argv[1:]])
 if "clone" in sys.argv:
     wait("clone")

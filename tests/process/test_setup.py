@@ -156,3 +156,34 @@ def test_a_step_that_fails_says_why_and_where_the_rest_is(tmp_path: Path) -> Non
     assert "Traceback" not in done.stderr and not bed.config.exists()
     revision = kl_setup(bed, "--rev", "v9", "--checkout-folder", str(bed.home / "other"))
     assert revision.returncode == 69 and "has no revision v9" in revision.stderr
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    bed = make_setup_bed(tmp_path / "bed")
+    (bed.folder / "full").touch()
+    done = kl_setup(bed, "--yes")
+    assert done.returncode == 73 and "fatal: cannot write: No space left on device." in done.stderr
+    assert "Make room on the disk" in done.stderr and not bed.checkout.exists()
+    (bed.folder / "full").unlink()
+    again = kl_setup(bed, "--dry-run")
+    assert again.returncode == 0 and "to do clone" in again.stdout
+
+
+def test_a_conda_environment_gets_the_same_packages(tmp_path: Path) -> None:
+    bed = make_setup_bed(tmp_path / "bed")
+    program = bed.folder / "path" / "micromamba"  # makes a venv: what comes afterwards is the same
+    program.write_text(
+        f"#!{sys.executable}\nimport subprocess, sys\n"
+        'assert sys.argv[1:4] == ["install", "--yes", "--prefix"] and "python=3" in sys.argv[5][:8]\n'
+        f"subprocess.check_call([{sys.executable!r}, '-m', 'venv', sys.argv[4]])\n"
+    )
+    program.chmod(0o755)
+    python = ".".join(map(str, sys.version_info[:2]))
+    done = kl_setup(bed, "--env", "conda", "--python", python, "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    state = state_of(bed)
+    assert 'kind = "conda"' in state["config"] and state["mark"]["kind"] == "conda"
+    assert "torch-2.6.0.dist-info" in state["packages"] and (bed.environment / "conda-meta" / "history").exists()
+    assert "Nothing is left to do." in kl_setup(bed, "--python", python).stdout
+    refused = kl_setup(bed, "--env", "venv", "--python", python)
+    assert refused.returncode == 69 and "is a conda environment already" in refused.stderr
