@@ -29,12 +29,14 @@ from launcher.cli.ls import ls_command
 from launcher.cli.note import note_command
 from launcher.cli.options import options_command
 from launcher.cli.plan import plan_command
+from launcher.cli.record_command import record_command
 from launcher.cli.reproduce import reproduce_command
 from launcher.cli.resume import resume_command
 from launcher.cli.setup import setup_command
 from launcher.cli.show import show_command
 from launcher.cli.stop import stop_command
 from launcher.cli.verify import verify_command
+from launcher.cli.zsh import zsh_command
 
 app = typer.Typer(
     name="kl",
@@ -60,6 +62,8 @@ app.command("diff")(diff_command)
 app.command("verify")(verify_command)
 app.command("clean")(clean_command)
 app.command("doctor")(doctor_command)
+app.command("record")(record_command)
+app.command("zsh")(zsh_command)
 app.command("options")(options_command)
 app.command("setup")(setup_command)
 app.command("config")(config_command)

@@ -69,6 +69,18 @@ def find_data_files(resolved: Resolved, options: ScriptOptions, dataset_folder: 
     return DataFiles(files, over, tuple(findings))
 
 
+def files_of_folder(folder: Path) -> DataFiles:
+    """Those of both files that stand in a dataset's folder."""
+    findings: list[Finding] = []
+    nothing_chosen = Resolved((), (), (), ())
+    files = {
+        option: file
+        for each in (DATASET_CONFIG, PROMPTS)
+        for option, file in _from_folder(each, nothing_chosen, folder, findings)
+    }
+    return DataFiles(files, {}, tuple(findings))
+
+
 def _stronger(first: Origin, second: Origin) -> Origin | None:
     """The one of the stronger layer; None when both are of one."""
     if first.strength == second.strength:

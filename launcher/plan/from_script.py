@@ -12,7 +12,9 @@ from launcher.base.errors import ExitCode, KlError
 from launcher.base.findings import Finding
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting
+from launcher.plan.checks.secret_values import check_secret_values
 from launcher.plan.codes import CALLER_NOT_COPIED, PATH, SET_BY_KL
+from launcher.plan.data_files import files_of_folder
 from launcher.plan.paths import with_whole_paths
 from launcher.plan.plan import PlannedFile
 from launcher.plan.secrets import secret_values, secrets_in
@@ -61,7 +63,7 @@ class Named:
 
 def script_layers(script: str, name: RunName, config: Iterable[Setting], environ: Mapping[str, str]) -> Layers:
     """What stands for the spec of a run of `script`, a path. The checkout is the one that holds it."""
-    path = Path(os.path.abspath(os.path.expanduser(script)))  # noqa: PTH100, PTH111 - links stay as they are named
+    path = typed_path(script)
     checkout = _checkout_with(path)
     origin = Origin(Source.ARGUMENT, f"{SCRIPT_FLAG} {script}")
     own = (
@@ -71,6 +73,11 @@ def script_layers(script: str, name: RunName, config: Iterable[Setting], environ
     outside = [each for each in from_environment(environ) if each.table == (RUN,) and each.key in _FROM_OUTSIDE]
     around = [each for each in config if each.table[:1] != (RUN,) or each.key in _RUN_SETTINGS]
     return Layers(Spec(name, path, (), ()), tuple(around), tuple(outside), own)
+
+
+def typed_path(text: str) -> Path:
+    """The whole path that a word of a command line means; links in it stay."""
+    return Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111 - pathlib follows links, and raises
 
 
 def without_output(arguments: Iterable[Setting], name: RunName, options: ScriptOptions) -> Named:
@@ -167,3 +174,16 @@ def _secret_in(text: str, environ: Mapping[str, str]) -> str | None:
     if known:
         return known[0]
     return next((each[1] for each in _ASSIGNMENT.finditer(text) if secret_values({each[1]: each[3]})), None)
+
+
+def dataset_copies(folder: Path, environ: Mapping[str, str]) -> tuple[PlannedFile, ...]:
+    """Copies of the dataset config and the sample prompts in a dataset folder, of those that are there.
+
+    Raises KlError (spec refused) with findings for one that cannot be read, and for secrets in one.
+    """
+    found = files_of_folder(folder)
+    files = tuple(found.files.values())
+    findings = (*found.findings, *check_secret_values((), files, secret_values(environ)))
+    if findings:
+        raise KlError(f"{folder} is not recorded.", code=ExitCode.SPEC_REFUSED, findings=findings)
+    return files

@@ -14,7 +14,7 @@ from launcher.base.findings import Finding
 from launcher.base.origin import Origin, Source
 from launcher.base.times import now
 from launcher.base.words import some_of
-from launcher.plan.from_script import CALLER, caller_file
+from launcher.plan.from_script import CALLER, caller_file, typed_path
 from launcher.plan.plan import Plan, PlannedFile
 from launcher.record.archive import REPOSITORIES, write_files
 from launcher.record.manifest import MANIFEST, Manifest, ManifestError, read_manifest, write_manifest
@@ -93,13 +93,13 @@ def going_on(plan: Plan, caller: str | None, repositories: Sequence[str], enviro
     before = recorded_ahead(plan.directory)
     findings: tuple[Finding, ...] = ()
     if caller is not None:
-        copy, findings = caller_file(Path(os.path.abspath(os.path.expanduser(caller))), environ)  # noqa: PTH100, PTH111
+        copy, findings = caller_file(typed_path(caller), environ)
     else:
         copy = before.caller if before else None
     return replace(
         plan,
         files=(*plan.files, *([copy] if copy else [])),
-        repositories=(*plan.repositories, *map(Path, repositories), *(before.repositories if before else ())),
+        repositories=(*plan.repositories, *map(typed_path, repositories), *(before.repositories if before else ())),
         findings=(*plan.findings, *findings),
         goes_on=True,
     )

@@ -29,7 +29,7 @@ from launcher.record.variables import PLACES
 
 _OUTPUTS = ("output_dir", "logging_dir")
 _CONFIGS = ("config.toml", "config.json")
-_COPIES = re.compile(r"(spec|template-.*|config|sample-prompts)\.\w+|" + re.escape(NEUTRAL_FILE))
+_COPIES = re.compile(r"(script|spec|template-.*|config|sample-prompts)\.\w+|" + re.escape(NEUTRAL_FILE))
 _KL = Origin(Source.KL, "kl reproduce")
 _PORT = "main_process_port"  # kl takes a free one each time
 

@@ -48,6 +48,16 @@ def conda_program(environ: Mapping[str, str] = os.environ, home: Path | None = N
     return None
 
 
+def program_in(place: Path, environ: Mapping[str, str] = os.environ) -> CondaProgram | None:
+    """The program that a person means with a place: itself, or the folder that conda is installed in."""
+    inside = (place / folder / name for folder in _FOLDERS for name in _NAMES)
+    for path in (place, *inside, *(place / name for name in _NAMES)):
+        if os.access(path, os.X_OK) and os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for some
+            kind = _kind(path)
+            return CondaProgram(path, kind, _root(path, kind, environ, Path.home()))
+    return None
+
+
 def create(
     program: CondaProgram,
     *,
