@@ -85,7 +85,7 @@ def _resumption(name: str, steps: int | None, allow: list[str], *, as_recorded: 
     plan = replace(plan, environment=activated_again(plan.environment, plan.variables))
     notes = (*notes, *plan.environment.problems)
     changes = list(changes_since(run.directory, manifest))
-    if plan.spec.is_file():
+    if plan.spec.is_file() or _has_no_spec(manifest):
         now, examined = _checked_now(plan, manifest, allow)
         different = differences(plan, now)
         if different and not as_recorded:
@@ -145,7 +145,13 @@ def _request(plan: Plan, manifest: Manifest, allow: list[str]) -> Request:
         words,
         plan.name,
         tuple(allowed),
+        str(plan.trainer.checkout / plan.trainer.script) if _has_no_spec(manifest) else None,
     )
+
+
+def _has_no_spec(manifest: Manifest) -> bool:
+    """Whether the run was launched with --script: then the record has all that was typed."""
+    return not any(file.name.startswith("spec.") for file in manifest.files)
 
 
 def _new_findings(manifest: Manifest, now: Plan) -> list[str]:
