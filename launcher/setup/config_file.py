@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.files import write_whole
+from launcher.base.findings import Finding
 from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting, Value
 from launcher.plan.checks.secret_values import text_holds_secret
@@ -83,24 +84,20 @@ def _refuse_secrets(key: Key, value: Value, environ: Mapping[str, str]) -> None:
 
 def _refuse_what_is_wrong(before: Document, after: Document, changes: Mapping[Key, Value]) -> None:
     """Raise KlError for what is wrong in the file as it would be: at its place when it was wrong before."""
-    wrong = _what_is_wrong(after)
-    if wrong is None:
+    wrong = _wrong(after)
+    if not wrong:
         return
-    was = _what_is_wrong(before)
-    if was is not None and was.message == wrong.message:
-        raise KlError(was.message, code=was.code, where=was.where, hint=was.hint)
-    where = ", ".join(".".join(key) for key in changes)
-    raise KlError(wrong.message, code=wrong.code, where=where, hint=wrong.hint)
+    was = next((each for each in _wrong(before) if each.message == wrong[0].message), None)
+    where = was.where if was else ", ".join(".".join(key) for key in changes)
+    raise KlError(wrong[0].message, code=ExitCode.SPEC_REFUSED, where=where, hint=wrong[0].hint)
 
 
-def _what_is_wrong(document: Document) -> KlError | None:
+def _wrong(document: Document) -> Sequence[KlError | Finding]:
     try:
         config = user_config_of(document)
     except KlError as error:
-        return error
-    for finding in read_own_tables(config.settings).findings:
-        return KlError(finding.message, code=ExitCode.SPEC_REFUSED, where=finding.where, hint=finding.hint)
-    return None
+        return [error]
+    return read_own_tables(config.settings).findings
 
 
 def _changed(content: bytes, changes: Mapping[Key, Value], label: str) -> bytes:
@@ -108,23 +105,51 @@ def _changed(content: bytes, changes: Mapping[Key, Value], label: str) -> bytes:
     from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415
 
     text = decoded(content, label)
+    gone = [key for key, value in changes.items() if value is None]
+    tables: dict[Key, dict[str, Value]] = {}
+    for key, value in changes.items():
+        if value is not None:
+            tables.setdefault(key[:-1], {})[key[-1]] = value
     try:
-        document = tomlkit.parse(text if text.endswith("\n") or not text else f"{text}\n")
-        tables: dict[Key, dict[str, Value]] = {}
-        for key, value in changes.items():
-            if value is None:
-                _take_out(document, key)
-            else:
-                tables.setdefault(key[:-1], {})[key[-1]] = value
+        document = tomlkit.parse(_with_top_keys(text, tables.pop((), {})))
+        for key in gone:
+            _take_out(document, key)
         for table, values in tables.items():
             _put(document, table, values)
-        new = document.as_string().rstrip("\n") + "\n"
+        for key in gone:
+            _tidy(document, key[:-1])
+        new = document.as_string().strip("\n") + "\n"
     except (TOMLKitError, KeyError, TypeError, ValueError, RecursionError) as error:
         message = f"{label} cannot be changed by kl: {error}."
         raise KlError(message, code=ExitCode.SPEC_REFUSED, where=label, hint="Change it in an editor.") from None
     if b"\r\n" in content:
         new = new.replace("\n", "\r\n")
     return (_MARK if content.startswith(_MARK) else b"") + new.encode()
+
+
+def _with_top_keys(text: str, values: Mapping[str, Value]) -> str:
+    """The text with keys of no table: new ones behind the last one, before the comments of what follows."""
+    import tomlkit  # noqa: PLC0415
+
+    document = tomlkit.parse(text if text.endswith("\n") or not text else f"{text}\n")
+    fresh = ""
+    for key, value in values.items():
+        if key in document:
+            document[key] = value
+        else:
+            fresh += f"{key} = {tomlkit.item(value).as_string()}\n"
+    whole = document.as_string()
+    if not fresh:
+        return whole
+    for key in [key for key, value in document.items() if isinstance(value, Mapping)]:
+        del document[key]
+    head = document.as_string() if whole.startswith(document.as_string()) else ""
+    lines = head.splitlines(keepends=True)
+    while lines and (not lines[-1].strip() or lines[-1].lstrip().startswith("#")):
+        lines.pop()
+    place = len("".join(lines))
+    rest = whole[place:]
+    return whole[:place] + fresh + ("" if not rest or rest.startswith("\n") else "\n") + rest
 
 
 def _put(document: TOMLDocument, path: Key, values: Mapping[str, Value]) -> None:
@@ -139,28 +164,46 @@ def _put(document: TOMLDocument, path: Key, values: Mapping[str, Value]) -> None
             table[part] = tomlkit.table(is_super_table=number < len(path) - 1)
             made = True
         table = table[part]
+    below = _comments_below(table)
     for key, value in values.items():
         table[key] = tomlkit.item(value)
+    for item in below:
+        table.add(item)
     if made and len(path) > 1:
         table.add(tomlkit.nl())  # another one may follow
 
 
+def _comments_below(table: Any) -> list[Any]:
+    """Take what stands below a table's last key off it: comments there belong to what follows."""
+    body = table.value.body if hasattr(table, "value") else []
+    below: list[Any] = []
+    while len(table) and body and body[-1][0] is None:
+        below.insert(0, body.pop()[1])
+    return below
+
+
 def _take_out(document: TOMLDocument, key: Key) -> None:
-    """Take out a key or a table, and the tables that are empty then."""
-    tables: list[Any] = [document]
+    table: Any = document
     for part in key[:-1]:
-        if part not in tables[-1]:
+        if not isinstance(table, Mapping) or part not in table:
             return
-        tables.append(tables[-1][part])
-    for table, part in zip(reversed(tables), reversed(key), strict=True):
-        if part in table:
-            del table[part]
-        if len(table) or _has_comment(table):
-            return
+        table = table[part]
+    if isinstance(table, Mapping) and key[-1] in table:
+        del table[key[-1]]  # type: ignore[attr-defined]
 
 
-def _has_comment(table: Any) -> bool:
-    return "#" in table.as_string()
+def _tidy(document: TOMLDocument, path: Key) -> None:
+    """Take out a table that is empty now, and those around it that are empty then."""
+    for length in range(len(path), 0, -1):
+        table: Any = document
+        for part in path[:length]:
+            if part not in table:
+                break
+            table = table[part]
+        else:
+            if len(table) or "#" in table.as_string():
+                return
+            _take_out(document, path[:length])
 
 
 def _write(path: Path, content: bytes) -> None:

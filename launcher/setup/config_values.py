@@ -123,7 +123,8 @@ def replaced_by(key: Key, config: UserConfig) -> tuple[Key, ...]:
     there = {(*each.table, each.key): each.value for each in config.every}
     gone = [(*table, other)] if (*table, other) in there else []
     kind = there.get((*table, "kind"))
-    if kind is not None and (gone or last == "name") and kind != "conda":
+    was_of_a_name = last == "path" and bool(gone)
+    if kind is not None and (was_of_a_name or (last == "name" and kind != "conda")):
         gone.append((*table, "kind"))
     return tuple(gone)
 

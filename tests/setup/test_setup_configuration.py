@@ -1,4 +1,4 @@
-"""What a set-up writes into the configuration, and what it leaves."""
+"""What a set-up writes into the configuration."""
 
 from __future__ import annotations
 
@@ -6,69 +6,69 @@ from pathlib import Path
 
 import pytest
 
+from launcher.setup.config_file import change_config
 from launcher.setup.configuration import configure, is_configured
 from launcher.setup.facts import EnvironmentFacts
 from launcher.setup.made import Made, write_mark
-from launcher.setup.user_config import config_file, read_user_config
+from launcher.setup.user_config import read_user_config
 
-CHECKOUT = Path("/some/sd-scripts")
-ENVIRONMENT = EnvironmentFacts(Path("/some/env"))
+SD, VENV = Path("/made/sd-scripts"), EnvironmentFacts(Path("/made/venv"), made=Made(kind="venv", name="sd-scripts"))
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("launcher.setup.user_config.config_folder", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "config.toml"
 
 
-def _write(text: str) -> None:
-    config_file().parent.mkdir(parents=True, exist_ok=True)
-    config_file().write_text(text)
+def _values() -> dict[str, object]:
+    return {each.path: each.value for each in read_user_config().every}
 
 
-def _settings() -> dict[str, object]:
-    return {setting.path: setting.value for setting in read_user_config().every}
+def test_the_first_one_is_what_specs_get() -> None:
+    assert not is_configured("sd-scripts", SD, VENV)
+    assert configure("sd-scripts", SD, VENV) is None
+    assert is_configured("sd-scripts", SD, VENV)
+    assert _values() == {
+        "checkouts.sd-scripts": str(SD), "environments.sd-scripts.kind": "venv",
+        "environments.sd-scripts.path": "/made/venv", "run.sd_scripts": "sd-scripts", "env.name": "sd-scripts",
+    }  # fmt: skip
 
 
-def test_an_empty_configuration_gets_all_of_it() -> None:
-    assert not is_configured("x", CHECKOUT, ENVIRONMENT)
-    assert configure("x", CHECKOUT, ENVIRONMENT) is None
-    assert is_configured("x", CHECKOUT, ENVIRONMENT)
-    assert _settings() == {
-        "run.sd_scripts": "x",
-        "env.name": "x",
-        "checkouts.x": "/some/sd-scripts",
-        "environments.x.kind": "venv",
-        "environments.x.path": "/some/env",
-    }
+def test_a_second_one_gets_its_name_and_nothing_else_changes() -> None:
+    configure("sd-scripts", SD, VENV)
+    other = EnvironmentFacts(Path("/made/v3"))
+    assert not is_configured("v0.10.1", Path("/made/v0.10.1"), other)
+    said = configure("v0.10.1", Path("/made/v0.10.1"), other)
+    assert said is not None and 'name = "v0.10.1" in [env]' in said
+    assert is_configured("v0.10.1", Path("/made/v0.10.1"), other) and is_configured("sd-scripts", SD, VENV)
+    assert _values()["run.sd_scripts"] == _values()["env.name"] == "sd-scripts"
 
 
-def test_defaults_that_are_there_stay() -> None:
-    _write('# mine\n[run]\nsd_scripts = "~/mine"\n[env]\nname = "sdxl"\nkind = "conda"\n')
-    said = configure("x", CHECKOUT, ENVIRONMENT)
-    assert said is not None and 'sd_scripts = "x"' in said
-    assert is_configured("x", CHECKOUT, ENVIRONMENT)
-    assert config_file().read_text().startswith("# mine\n")
-    assert _settings()["run.sd_scripts"] == "~/mine" and "env.path" not in _settings()
+def test_what_the_user_wrote_stays(config: Path) -> None:
+    config.write_text('[env] # mine\npath = "/mine"\n')
+    assert configure("sd-scripts", SD, VENV) is not None
+    assert config.read_text().startswith('[env] # mine\npath = "/mine"\n') and "env.name" not in _values()
+    assert is_configured("sd-scripts", SD, VENV)
 
 
-def test_a_name_that_stands_for_something_else_stays() -> None:
-    _write('[checkouts]\nx = "~/mine"\n')
-    said = configure("x", CHECKOUT, ENVIRONMENT)
-    assert said is not None and "/mine as x already" in said and "--name" in said
-    assert _settings() == {"checkouts.x": "~/mine"} and not is_configured("x", CHECKOUT, ENVIRONMENT)
-    _write('[environments.x]\nkind = "conda"\nname = "mine"\n')
-    assert "has mine as x already" in (configure("x", CHECKOUT, ENVIRONMENT) or "")
+def test_a_name_that_stands_for_something_else_stays(config: Path) -> None:
+    change_config({("environments", "sd-scripts", "name"): "kohya", ("checkouts", "sd-scripts"): "/old"})
+    before = config.read_text()
+    said = configure("sd-scripts", SD, VENV)
+    assert said is not None and "/old" in said and config.read_text() == before
+    assert not is_configured("sd-scripts", SD, VENV)
 
 
-def test_a_name_of_what_kl_made_before_is_given_to_what_it_made_now(tmp_path: Path) -> None:
-    (tmp_path / "before").mkdir()
-    write_mark(tmp_path / "before", Made(kind="venv", name="x", whole=True))
-    _write(f'[environments.x]\npath = "{tmp_path}/before"\n')
-    assert configure("x", CHECKOUT, ENVIRONMENT) is None
-    assert _settings()["environments.x.path"] == "/some/env"
+def test_a_name_moves_with_the_folder_that_kl_made(tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    old.mkdir()
+    write_mark(old, Made(kind="checkout", name="sd-scripts"))
+    change_config({("checkouts", "sd-scripts"): str(old)})
+    assert configure("sd-scripts", SD, VENV) is None and is_configured("sd-scripts", SD, VENV)
 
 
-def test_a_broken_configuration_is_not_configured() -> None:
-    _write("[run\n")
-    assert not is_configured("x", CHECKOUT, ENVIRONMENT)
+def test_a_configuration_that_cannot_be_read_names_nothing(config: Path) -> None:
+    config.write_text("[run\n")
+    assert not is_configured("sd-scripts", SD, VENV)
