@@ -26,6 +26,7 @@ from launcher.cli.findings import findings_command
 from launcher.cli.launch import launch_command
 from launcher.cli.logs import logs_command
 from launcher.cli.ls import ls_command
+from launcher.cli.new import new_command
 from launcher.cli.note import note_command
 from launcher.cli.options import options_command
 from launcher.cli.plan import plan_command
@@ -35,6 +36,7 @@ from launcher.cli.resume import resume_command
 from launcher.cli.setup import setup_command
 from launcher.cli.show import show_command
 from launcher.cli.stop import stop_command
+from launcher.cli.templates import templates_command
 from launcher.cli.verify import verify_command
 from launcher.cli.zsh import zsh_command
 
@@ -46,6 +48,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("new")(new_command)
 app.command("launch")(launch_command)
 app.command("check")(check_command)
 app.command("plan")(plan_command)
@@ -65,6 +68,7 @@ app.command("doctor")(doctor_command)
 app.command("record")(record_command)
 app.command("zsh")(zsh_command)
 app.command("options")(options_command)
+app.command("templates")(templates_command)
 app.command("setup")(setup_command)
 app.command("config")(config_command)
 app.command("findings")(findings_command)
