@@ -119,7 +119,7 @@ def _changed(content: bytes, changes: Mapping[Key, Value], label: str) -> bytes:
         for key in gone:
             _tidy(document, key[:-1])
         new = document.as_string().strip("\n") + "\n"
-    except (TOMLKitError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (TOMLKitError, LookupError, AttributeError, TypeError, ValueError, RecursionError) as error:
         message = f"{label} cannot be changed by kl: {error}."
         raise KlError(message, code=ExitCode.SPEC_REFUSED, where=label, hint="Change it in an editor.") from None
     if b"\r\n" in content:
@@ -175,7 +175,7 @@ def _put(document: TOMLDocument, path: Key, values: Mapping[str, Value]) -> None
 
 def _comments_below(table: Any) -> list[Any]:
     """Take what stands below a table's last key off it: comments there belong to what follows."""
-    body = table.value.body if hasattr(table, "value") else []
+    body = getattr(getattr(table, "value", None), "body", [])  # a table in several parts has none
     below: list[Any] = []
     while len(table) and body and body[-1][0] is None:
         below.insert(0, body.pop()[1])
