@@ -50,12 +50,12 @@ def _value(option: Option, flag: str, attached: str | None, rest: list[str]) -> 
     if attached is not None:
         return [attached] if option.nargs in ("*", "+") else attached
     if option.nargs in (None, "?"):
-        if not rest or _looks_like_flag(rest[0]):
+        if not rest or looks_like_flag(rest[0]):
             raise _refused(f"{flag} needs a value.", flag, f"Write {flag}=VALUE.")
         return rest.pop(0)
     most = option.nargs if isinstance(option.nargs, int) else len(rest)
     values: list[Value] = []
-    while rest and len(values) < most and not _looks_like_flag(rest[0]):
+    while rest and len(values) < most and not looks_like_flag(rest[0]):
         values.append(rest.pop(0))
     return values
 
@@ -64,14 +64,18 @@ def _unchecked(attached: str | None, rest: list[str]) -> Value:
     if attached is not None:
         return attached
     values: list[Value] = []
-    while rest and not _looks_like_flag(rest[0]):
+    while rest and not looks_like_flag(rest[0]):
         values.append(rest.pop(0))
     return values or True
 
 
-def _looks_like_flag(word: str) -> bool:
-    """As argparse tells them apart (argparse.ArgumentParser._parse_optional)."""
-    return word.startswith("-") and len(word) > 1 and " " not in word and not NEGATIVE_NUMBER.match(word)
+def looks_like_flag(word: str) -> bool:
+    """Whether a word is a flag, as argparse tells them apart (argparse.ArgumentParser._parse_optional).
+
+    A blank makes a word a value, but in what stands behind "=": `--output_dir=/my runs/fox` is a flag.
+    """
+    flag = word.partition("=")[0]
+    return word.startswith("-") and len(word) > 1 and " " not in flag and not NEGATIVE_NUMBER.match(word)
 
 
 def _unknown(flag: str, options: ScriptOptions) -> KlError:
