@@ -109,7 +109,8 @@ def _one_name(env: EnvTable, chosen: Mapping[str, Setting]) -> list[Finding]:
         return [error_at(SAME_KEY_TWICE, message, chosen["env.name"], "Keep one of them.")]
     if env.kind in ("venv", "python"):
         message = f"A {env.kind} environment has a path, not a name."
-        return [error_at(WRONG_TYPE, message, chosen["env.name"], 'Write path = "…".')]
+        hint = 'Write path = "…"; or leave out the kind, when it is a name of kl\'s configuration.'
+        return [error_at(WRONG_TYPE, message, chosen["env.name"], hint)]
     return []
 
 
