@@ -14,7 +14,7 @@ fi
 typeset -g _kl_program=${commands[kl]:-}
 typeset -g _kl_caller=${${ZSH_SCRIPT:-}:+${ZSH_SCRIPT:A}}
 typeset -g _kl_name='' _kl_recorded=''
-typeset -gi _kl_ending=0
+typeset -gi _kl_ending=0 _kl_refused=0
 
 # setup_training_vars NAME: sets DATASET_NAME, TRAINING_DIR, STEPS and OUTPUT_DIR, each unless it is set already.
 # Fails when there is no dataset folder, and when the run directory is there already.
@@ -22,12 +22,14 @@ setup_training_vars() {
   emulate -L zsh
   setopt no_err_exit no_err_return
   _kl_wants 'setup_training_vars NAME' $(( $# == 1 )) || return
-  local assignments
-  assignments=$(_kl zsh vars "$1") || return
-  eval "$assignments"
   _kl_name=$1
   _kl_recorded=''
   _kl_ending=0
+  local assignments
+  assignments=$(_kl zsh vars "$1")
+  _kl_refused=$?  # a script that goes on nevertheless trains nothing
+  (( _kl_refused )) && return $_kl_refused
+  eval "$assignments"
 }
 
 # setup_conda_env ENVIRONMENT [FOLDER]: makes conda known to this shell, activates the environment, and looks whether
@@ -74,6 +76,7 @@ store_commits_hashes() {
   setopt no_err_exit no_err_return
   local name=${_kl_name:-${NAME:-}}
   _kl_wants 'setup_training_vars NAME first' $(( $#name )) || return
+  (( _kl_refused )) && return $_kl_refused
   local -a caller
   [[ -n $_kl_caller ]] && caller=(--caller "$_kl_caller")
   _kl record "$caller[@]" -- "$name" "${(@)@:#}" || return
@@ -86,6 +89,7 @@ run_training_script() {
   emulate -L zsh
   setopt no_err_exit no_err_return
   _kl_wants 'run_training_script SCRIPT ARGUMENT...' $(( $# )) || return
+  (( _kl_refused )) && return $_kl_refused
   (( _kl_ending )) && return 143  # told to end while something else was going on
   local script=${1:a} name=${_kl_name:-${NAME:-}}
   shift

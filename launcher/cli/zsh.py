@@ -128,16 +128,20 @@ def lycoris_repository() -> Path | None:
 
 
 def clean_up(name: str) -> int:
-    """Remove what a script has recorded or trained when it holds nothing to keep. NO_CLEAN keeps it."""
+    """Remove what a script has recorded or trained when it holds nothing to keep. NO_CLEAN keeps it.
+
+    With DEBUG the script has made nothing: what is there is another's.
+    """
     from launcher.base.errors import KlError
     from launcher.cli.render import short
     from launcher.cli.runs import keeps_everything, output_roots
     from launcher.cli.script_variables import script_variables
     from launcher.run.clean import clean, find_to_clean
     from launcher.run.outcome import Outcome
+    from launcher.spec.environment import is_debug
 
     directory = script_variables(name).directory
-    if keeps_everything() or not os.path.lexists(directory):
+    if is_debug(os.environ) or keeps_everything() or not os.path.lexists(directory):
         return 0
     roots = (directory.parent, *output_roots())
     try:
