@@ -23,6 +23,7 @@ from launcher.cli.demo import demo_command
 from launcher.cli.diff import diff_command
 from launcher.cli.doctor import doctor_command
 from launcher.cli.findings import findings_command
+from launcher.cli.import_command import import_command
 from launcher.cli.launch import launch_command
 from launcher.cli.logs import logs_command
 from launcher.cli.ls import ls_command
@@ -67,6 +68,7 @@ app.command("clean")(clean_command)
 app.command("doctor")(doctor_command)
 app.command("record")(record_command)
 app.command("zsh")(zsh_command)
+app.command("import")(import_command)
 app.command("options")(options_command)
 app.command("templates")(templates_command)
 app.command("setup")(setup_command)
