@@ -34,6 +34,7 @@ from launcher.cli.plan import plan_command
 from launcher.cli.record_command import record_command
 from launcher.cli.reproduce import reproduce_command
 from launcher.cli.resume import resume_command
+from launcher.cli.schema import schema_command
 from launcher.cli.setup import setup_command
 from launcher.cli.show import show_command
 from launcher.cli.stop import stop_command
@@ -70,6 +71,7 @@ app.command("record")(record_command)
 app.command("zsh")(zsh_command)
 app.command("import")(import_command)
 app.command("options")(options_command)
+app.command("schema")(schema_command)
 app.command("templates")(templates_command)
 app.command("setup")(setup_command)
 app.command("config")(config_command)

@@ -29,7 +29,7 @@ FLAGS: Mapping[str, tuple[str, type]] = {
 }
 # The trainer looks for flags in the prompt itself too, as if it followed a double dash (line_to_prompt_dict).
 _READ_AS_FLAG = re.compile(r"([whds] \d|[lg] [\d.]|(n|ss|cn|ctr|rcfg|fs) .)", re.IGNORECASE)
-_MOST_STEPS = 1000  # the trainer takes no more (line_to_prompt_dict)
+MOST_STEPS = 1000  # the trainer takes no more (line_to_prompt_dict)
 
 
 def prompt_lines(setting: Setting) -> tuple[str, tuple[Finding, ...]]:
@@ -74,8 +74,8 @@ def _flag(number: int, key: str, value: Value, setting: Setting, findings: list[
         message = f"{key} of sample_prompts {number} takes {wanted}, not {value!r}."
         findings.append(error_at(WRONG_TYPE, message, setting, None))
         return
-    if key == "sample_steps" and isinstance(value, int) and not 1 <= value <= _MOST_STEPS:
-        message = f"sample_steps of sample_prompts {number} is {value}; the trainer takes 1 to {_MOST_STEPS}."
+    if key == "sample_steps" and isinstance(value, int) and not 1 <= value <= MOST_STEPS:
+        message = f"sample_steps of sample_prompts {number} is {value}; the trainer takes 1 to {MOST_STEPS}."
         findings.append(error_at(PROMPT, message, setting, None))
     text = _text(number, key, value, setting, findings) if isinstance(value, str) else _digits(value)
     if not text and key != "negative_prompt":

@@ -12,7 +12,7 @@ from launcher.base.settings import Setting
 SECRETS = {"wandb_api_key": "WANDB_API_KEY", "huggingface_token": "HF_TOKEN"}
 _SHORTEST = 8  # letters: a shorter value stands in many a text by chance
 _LONG = 16  # letters: a shorter one without a digit is a word, as "disabled" is
-_WORDS = {"TOKEN", "KEY", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS"}
+SECRET_WORDS = {"TOKEN", "KEY", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS"}
 
 
 def is_secret(setting: Setting) -> bool:
@@ -24,7 +24,7 @@ def is_secret(setting: Setting) -> bool:
 
 def names_a_secret(variable: str) -> bool:
     """Whether an environment variable most likely holds a secret, by its name."""
-    return bool(_WORDS & set(variable.upper().replace("-", "_").split("_")))
+    return bool(SECRET_WORDS & set(variable.upper().replace("-", "_").split("_")))
 
 
 def secret_values(environ: Mapping[str, str]) -> dict[str, str]:
