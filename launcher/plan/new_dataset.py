@@ -17,7 +17,7 @@ from launcher.base.words import counted
 from launcher.data.dataset_look import PictureFolder, are_tags
 
 _EPOCH = 400  # pictures: so many come by in an epoch, each as often as it takes
-_EPOCHS = 10
+_EPOCHS, _FEWEST_STEPS = 10, 500
 _MOST_REPEATS = 100
 _STEPS = 64  # sides of buckets are multiples of it in every script
 _LONGEST_PROMPT = 240
@@ -75,8 +75,8 @@ def pictures_in_epoch(folders: Sequence[PictureFolder], new: NewDataset) -> int:
 
 
 def sensible_steps(pictures: int, batch_size: int) -> int:
-    """How many steps a first run may take: ten epochs, in round hundreds."""
-    return max(1, round(_EPOCHS * pictures / batch_size / 100)) * 100
+    """How many steps a first run may take: ten epochs, in round hundreds, and enough to learn anything."""
+    return max(_FEWEST_STEPS, round(_EPOCHS * pictures / batch_size / 100) * 100)
 
 
 def batch_size_of(folders: Sequence[PictureFolder], new: NewDataset) -> int:

@@ -7,8 +7,9 @@ import pytest
 from launcher.cli.main import run
 
 ORDER = (
-    "launch", "check", "plan", "dataset", "ls", "show", "note", "logs", "attach", "stop", "resume", "reproduce",
-    "diff", "verify", "clean", "doctor", "options", "setup", "findings", "demo",
+    "new", "launch", "check", "plan", "dataset", "ls", "show", "note", "logs", "attach", "stop", "resume", "reproduce",
+    "diff", "verify", "clean", "doctor", "record", "zsh", "import", "options", "schema", "templates", "setup",
+    "config", "findings", "demo",
 )  # fmt: skip
 
 
