@@ -42,14 +42,13 @@ setup_conda_env() {
   found=("${(@f)$(_kl zsh conda "${@[2,-1]}")}")
   (( $#found == 2 )) || return 69
   local hook
-  if [[ $found[1] == conda ]]; then
-    hook=$("$found[2]" shell.zsh hook)
-  else
-    hook=$("$found[2]" shell hook --shell zsh)
-  fi || return 69
-  eval "$hook" && "$found[1]" activate "$1"
-  if [[ -z ${CONDA_PREFIX:-} || ! ( ${CONDA_DEFAULT_ENV:-} == "$1" || ${CONDA_PREFIX:t} == "${1:t}" ) ]]; then
-    print -ru2 -- "setup_conda_env: $found[1] did not activate $1; active is ${CONDA_PREFIX:-none}."
+  # mamba up to version 1 is asked like conda, which comes with it.
+  hook=$("$found[2]" shell hook --shell zsh 2>/dev/null) || hook=$("$found[2]" shell.zsh hook) || return 69
+  eval "$hook"
+  local activate=$found[1]
+  (( $+functions[$activate] )) || activate=conda
+  if ! $activate activate "$1" || [[ ${CONDA_DEFAULT_ENV:-} != "$1" && ${CONDA_PREFIX:-} != "${1:a}" ]]; then
+    print -ru2 -- "setup_conda_env: $1 is not active, but ${CONDA_DEFAULT_ENV:-no environment}."
     return 69
   fi
   if [[ ${commands[python]:-} != "$CONDA_PREFIX/bin/python" ]]; then

@@ -50,7 +50,7 @@ def conda_bed(home: Path, kind: str, *, program: Path | None = None, root: Path 
         (base / "condabin").mkdir()
     (base / "envs").mkdir(parents=True, exist_ok=True)
     place.parent.mkdir(parents=True, exist_ok=True)
-    settings = f"STAND_IN_KIND={kind} STAND_IN_ROOT='{base}' STAND_IN_CALLS='{calls}'"
+    settings = f"STAND_IN_KIND={kind} STAND_IN_PROGRAM='{place}' STAND_IN_ROOT='{base}' STAND_IN_CALLS='{calls}'"
     place.write_text(f"#!/bin/sh\n{settings} exec '{sys.executable}' -I '{STAND_IN}' \"$@\"\n")
     place.chmod(0o755)
     return CondaBed(kind, home, base, place, calls)

@@ -3,9 +3,9 @@
 What it knows is from conda 26.7 (conda/cli, conda/activate.py, also tried) and mamba 2.8 (micromamba/src,
 libmamba/src/api, libmamba/src/core). It refuses every argument that they do not have. `conda_bed.py` puts it in place.
 
-Variables: STAND_IN_KIND (conda, mamba1, mamba, micromamba), STAND_IN_ROOT (the base environment), STAND_IN_OLD (conda
-before 25.11, which answers without envs_details), STAND_IN_PYTHON (what becomes bin/python), STAND_IN_CALLS (a file to
-which every call is added, one JSON list a line).
+Variables: STAND_IN_KIND (conda, mamba1, mamba, micromamba), STAND_IN_PROGRAM (where it stands itself), STAND_IN_ROOT
+(the base environment), STAND_IN_OLD (conda before 25.11, which answers without envs_details), STAND_IN_PYTHON (what
+becomes bin/python), STAND_IN_CALLS (a file to which every call is added, one JSON list a line).
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ def main(words: list[str]) -> int:
     if calls:
         with Path(calls).open("a") as file:
             file.write(json.dumps(words) + "\n")
-    if OF_CONDA and words[:1] == ["shell.posix"]:
-        return hook() if words[1:] == ["hook"] else show(activated(Path(words[2])))
+    if OF_CONDA and words[:1] in (["shell.posix"], ["shell.zsh"]):
+        return hook() if words[1:] == ["hook"] else activate(words[2])
     if not OF_CONDA and words[:2] in (["shell", "activate"], ["shell", "hook"]):
         parser = strict("shell")
         parser.add_argument("-s", "--shell", choices=("bash", "posix", "zsh"), required=True)
-        parser.add_argument("-p", "--prefix", type=Path)
+        parser.add_argument("-p", "--prefix")
+        parser.add_argument("name", nargs="?")
         given = parser.parse_args(words[2:])
-        return hook() if words[1] == "hook" else show(activated(given.prefix))
+        return hook() if words[1] == "hook" else activate(given.prefix or given.name)
     given = arguments(words)
     return {"env": env_list, "info": info, "create": create, "install": install, "run": run}[given.command](given)
 
@@ -228,18 +229,21 @@ def shell_lines(sets: dict[str, str], unsets: list[str], leaving: list[Path], en
     ]
 
 
-def show(found: Activated) -> int:
-    print("\n".join(shell_lines(*found)))
+def activate(name: str) -> int:
+    prefix = Path(name) if "/" in name else ROOT / "envs" / name
+    if not (prefix / "conda-meta" / "history").is_file():
+        return failed(f"Could not find conda environment: {name}")
+    print("\n".join(shell_lines(*activated(prefix))))
     return 0
 
 
 def hook() -> int:
-    program = f"{ROOT}/bin/{'mamba' if KIND == 'mamba1' else KIND}"
+    program = os.environ["STAND_IN_PROGRAM"]
     if OF_CONDA:
         print(f"export CONDA_EXE='{program}'\nconda() {{ eval \"$('{program}' shell.posix \"$@\")\"; }}")
     else:
         print(f"export MAMBA_EXE='{program}'\nexport MAMBA_ROOT_PREFIX='{ROOT}'")
-        print(f'{KIND}() {{ eval "$(\'{program}\' shell activate --shell posix -p "$2")"; }}')
+        print(f'{KIND}() {{ eval "$(\'{program}\' shell activate "$2" --shell posix)"; }}')
     return 0
 
 
