@@ -1,4 +1,4 @@
-"""`kl new` on the miniature: what it writes passes `kl check`, it asks nothing when told all, nothing is written over."""
+"""`kl new` on the miniature: what it writes passes `kl check`, and nothing is asked that was told, or written over."""
 
 from __future__ import annotations
 
