@@ -97,7 +97,7 @@ def draft_of(told: Told) -> Draft:
     spec = _spec_file(told.output, name)
     templates = find_templates(config.template_folders)
     chosen = template_named(told.template, templates) if told.template else None
-    given = [_given(text) for text in told.sets]
+    given = _given(told.sets)
     recipe = _recipe(chosen, name, config, given) if chosen else None
     base, model = _base_model(told.base_model, recipe, given)
     if recipe is None:
@@ -149,10 +149,13 @@ def _spec_file(output: str | None, name: RunName) -> Path:
     return spec
 
 
-def _given(text: str) -> Line:
-    """A setting of --set as a line of the spec. Raises KlError (wrong usage) as parse_set does."""
-    setting = parse_set(text)
-    return Line(".".join(setting.table) or "model", setting.key, setting.value)
+def _given(sets: Sequence[str]) -> list[Line]:
+    """The settings of --set as lines of the spec. Raises KlError (wrong usage) as parse_set does, and for one twice."""
+    settings = [parse_set(text) for text in sets]
+    twice = next((each.path for each in settings if sum(other.path == each.path for other in settings) > 1), None)
+    if twice:
+        raise KlError(f"--set sets {twice} twice.", code=ExitCode.USAGE, hint="Keep one of them.")
+    return [Line(".".join(each.table) or "model", each.key, each.value) for each in settings]
 
 
 def _recipe(template: Template, name: RunName, config: UserConfig, given: Sequence[Line]) -> Recipe:

@@ -7,13 +7,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 from data_files import photographs
 from miniature import lay_out_miniature
 from model_shapes import MODELS, write_model
 from planted_bed import Bed, open_bed
 
+import launcher
 from launcher.cli.main import run
+
+SOURCE = str(Path(launcher.__file__).resolve().parent.parent)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +124,22 @@ def test_told_nothing_it_asks_for_model_and_pictures(
     assert "no errors, no warnings" in capsys.readouterr().out
 
 
+def test_on_a_real_terminal(bed: Bed, here: Path) -> None:
+    kl = pexpect.spawn(
+        sys.executable, ["-m", "launcher", "new", "fox"], cwd=str(here), env=bed.environ({"PYTHONPATH": SOURCE}),
+        encoding="utf-8", timeout=60, dimensions=(40, 300),
+    )  # fmt: skip
+    kl.expect_exact("Base model (a file, a folder, or owner/name on the hub): ")
+    kl.sendline(f"{bed.models}/sdxl.safetensors")
+    kl.expect_exact("Folder of the pictures: ")
+    kl.sendeof()
+    kl.expect_exact("There is no dataset folder fox in")
+    kl.expect(pexpect.EOF)
+    kl.close()
+    assert kl.exitstatus == 64
+    assert list(here.iterdir()) == []
+
+
 def test_the_name_finds_the_pictures_and_nothing_is_asked(
     bed: Bed, here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -151,7 +171,8 @@ def test_the_name_finds_the_pictures_and_nothing_is_asked(
         (["fox", "--output", "fox.txt"], 64, "fox.txt is no name for a spec."),
         (["fox", "--output", "gone/fox.toml"], 73, "There is no folder"),
         (["a b"], 64, "is not a run's name"),
-        (["fox", "--set", "x"], 64, "'x' has no =."),
+        (["fox", "--template", "sd15-lora", "--set", "x"], 64, "'x' has no =."),
+        (["fox", "--set", "seed=1", "--set", "seed=2"], 64, "--set sets seed twice."),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_written(
