@@ -123,6 +123,15 @@ def test_a_refused_run_leaves_nothing(bed: ZshBed) -> None:
     assert not bed.run.exists()
 
 
+def test_a_script_that_failed_can_be_called_again(bed: ZshBed) -> None:
+    script = bed.script()
+    assert bed.call(script, FAKE="fail").code == 7
+    assert bed.call(script).code == 0
+    again = bed.call(script)
+    assert again.code == 73
+    assert "It succeeded. Give the run another version" in again.err
+
+
 def test_a_run_with_a_sample_stays(bed: ZshBed) -> None:
     called = bed.call(bed.script(), FAKE="sample")
     assert called.code == 7
