@@ -16,10 +16,11 @@ Schema = dict[str, Any]
 Describe = Callable[[str], str]
 
 # What `int` and `float` take for a number, written as text.
+_DIGITS = "[0-9](_?[0-9])*"
 _NUMBERS = {
-    "int": r"^\s*[+-]?[0-9]+(_[0-9]+)*\s*$",
-    "float": r"^\s*[+-]?(([0-9][0-9_]*)?\.?[0-9][0-9_]*\.?([eE][+-]?[0-9]+)?|[iI][nN][fF]([iI][nN][iI][tT][yY])?"
-    r"|[nN][aA][nN])\s*$",
+    "int": rf"^\s*[+-]?{_DIGITS}\s*$",
+    "float": rf"^\s*[+-]?(({_DIGITS}\.?|({_DIGITS})?\.{_DIGITS})([eE][+-]?{_DIGITS})?"
+    r"|[iI][nN][fF]([iI][nN][iI][tT][yY])?|[nN][aA][nN])\s*$",
 }
 _ITEM = {"$ref": "#/$defs/item"}
 # A heading may be called like an option: then it is a table, and holds options.
