@@ -71,7 +71,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _git(checkout, "commit", "-q", "-m", "another commit")
     with (checkout / "library" / "train_util.py").open("a") as library:
         library.write("\nraise SystemExit('not the code of then')\n")
-    copy = folder / "elsewhere" / NAME
+    copy = folder / "elsewhere-under-a-longer-name" / NAME  # where memory lies depends on it
     shutil.copytree(folder / "output" / NAME, copy)
     shutil.rmtree(folder / "output")
     return copy
