@@ -106,7 +106,7 @@ run_training_script() {
   local asked=''
   ( trap : INT QUIT; _kl_in_folder "$script:h" "$words[@]" -- "$@" ) &
   process=$!
-  trap 'asked=INT' INT  # the terminal sends it to kl too
+  trap 'asked=INT; [[ -t 0 || -t 1 || -t 2 ]] || kill -INT $process 2>/dev/null' INT  # a terminal sends it to kl too
   trap 'asked=TERM; kill -TERM $process 2>/dev/null' TERM
   while true; do
     code=0

@@ -224,8 +224,9 @@ def test_ctrl_c_ends_the_training_and_the_script(bed: ZshBed, options: str) -> N
     assert not bed.run.exists(), shown
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("options", ["", "set -e -o pipefail"])
-def test_sigterm_to_the_script_alone_ends_the_training(bed: ZshBed, options: str) -> None:
+def test_a_signal_to_the_script_alone_ends_the_training(bed: ZshBed, options: str, number: signal.Signals) -> None:
     script = bed.script(f"{BODY}\nprint went on\n", options=options)
     process = subprocess.Popen(
         [script], env=bed.environ({"FAKE": "wait"}), cwd=bed.home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -233,11 +234,11 @@ def test_sigterm_to_the_script_alone_ends_the_training(bed: ZshBed, options: str
     )  # fmt: skip
     try:
         _until(bed.sign.exists)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         shown = process.communicate(timeout=DEADLINE)[0].decode()
     finally:
         process.kill()
-    assert process.returncode == 143, shown
+    assert process.returncode == 128 + number, shown
     assert "went on" not in shown
     assert not bed.run.exists(), shown
 
