@@ -101,3 +101,15 @@ def test_whatever_comes_is_a_name_or_a_message(text: str) -> None:
         assert name.stem == (name.dataset if name.variant is None else f"{name.dataset}-{name.variant}")
         assert "/" not in text
         assert ".." not in text
+
+
+@pytest.mark.parametrize("ending", ["", "-reproduced", "-reproduced-2"])
+def test_a_run_that_repeats_another_says_the_same(ending: str) -> None:
+    name = parse_name(f"fox-noob-v1s2400{ending}")
+    assert (name.dataset, name.variant, name.version, name.steps) == ("fox", "noob", 1, 2400)
+
+
+def test_other_words_after_the_steps_are_refused() -> None:
+    for text in ("fox-v1s2400-reproduced-x", "fox-v1s2400-again", "fox-v1s2400-reproduced-2-reproduced"):
+        with pytest.raises(KlError, match="would not be read"):
+            parse_name(text)
