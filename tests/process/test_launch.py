@@ -63,7 +63,7 @@ def test_success(bed: Bed) -> None:
     assert manifest.outcome == "succeeded"
     assert current_outcome(plan.directory, manifest) is Outcome.SUCCEEDED
     (plan.directory / "fox-v1s4.safetensors").rename(plan.directory / "away.safetensors")
-    assert current_outcome(plan.directory, manifest) is Outcome.FAILED  # what is there counts
+    assert current_outcome(plan.directory, manifest) is Outcome.SUCCEEDED  # people move their LoRA
     assert manifest.argv == plan.argv
     (attempt,) = manifest.attempts
     assert (attempt.exit_code, attempt.last_step, attempt.total_steps, attempt.outcome) == (0, 4, 4, "succeeded")
