@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
     not (BED / "sd-scripts").is_dir() or not (BED / "venv/bin/python").exists(),
     reason="needs real sd-scripts and its environment: set KL_REALBED to a folder with sd-scripts and venv/bin/python",
 )
-# v0.10 brought these scripts, and takes the bucket_reso_steps of pony-locon-guide, which earlier releases refuse.
+# v0.10 (Anima: v0.10.1) brought these scripts, and takes the bucket_reso_steps of pony-locon-guide, which earlier releases refuse.
 _NEW = {"flux-lora", "sd3-lora", "lumina-lora", "anima-lora", "pony-locon-guide"}
 
 
@@ -37,7 +37,7 @@ def _release(release: str, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("release", "lacks"), [("v0.9.1", _NEW), ("v0.10.1", set())])
+@pytest.mark.parametrize(("release", "lacks"), [("v0.9.1", _NEW), ("v0.10.0", {"anima-lora"}), ("v0.10.1", set())])
 def test_the_templates_are_sound_on_a_release(tmp_path: Path, release: str, lacks: set[str]) -> None:
     checkout = _release(release, tmp_path / "checkout")
     (tmp_path / "bed").mkdir()
