@@ -259,4 +259,6 @@ def _word(word: str, plan: Plan, argument: Argument, config: tuple[str, bytes] |
             made_anew = argument.name in _OUTPUTS or (config is not None and rest == f"/{config[0]}")
             place = "$OUTPUT" if made_anew else "$RUN"
             return "".join((quoted(before) if before else "", f'"{place}"', quoted(rest) if rest else ""))
+    if argument.name == "logging_dir" and equals:  # elsewhere, in a run without a spec
+        return f'{flag}="$OUTPUT"/logs'
     return quoted(word)

@@ -27,7 +27,6 @@ from launcher.record.reproduce_script import (
 )
 from launcher.record.variables import PLACES
 
-_OUTPUTS = ("output_dir", "logging_dir")
 _CONFIGS = ("config.toml", "config.json")
 _COPIES = re.compile(r"(script|spec|template-.*|config|sample-prompts)\.\w+|" + re.escape(NEUTRAL_FILE))
 _KL = Origin(Source.KL, "kl reproduce")
@@ -72,7 +71,10 @@ def reproduced_plan(
     def moved(argument: Argument) -> Argument:
         if argument.name == "output_name":
             return replace(argument, words=(f"--output_name={places.target.name}",), value=places.target.name)
-        if argument.name in _OUTPUTS or str(argument.value) in inside:
+        if argument.name == "logging_dir":  # a run without a spec may have it anywhere
+            logs = str(places.target / "logs")
+            return replace(argument, words=(f"--logging_dir={logs}",), value=logs)
+        if argument.name == "output_dir" or str(argument.value) in inside:
             return in_another_folder(argument, recorded.directory, places.target)
         if argument.name == _PORT and argument.origin.source is Source.KL:
             port = free_port()
