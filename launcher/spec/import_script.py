@@ -191,13 +191,8 @@ class _Follower:
         if fields[0].text.startswith("-") and fields[0].text.strip("-"):
             self._bare += fields
             if self.found:
-                message = f"{fields[0].text} begins a command of its own: the line above ends without a backslash."
-                self.notes.append(Note(fields[0].line, message, "It was left out, with what follows it."))
+                self._cut_off(fields[0])
             return
-        if fields[-1].text.isspace() and script_at(fields) is not None:
-            message = "A blank follows the last backslash: the command ends here."
-            self.notes.append(Note(fields[-1].line, message, "Remove the blank."))
-            fields = fields[:-1]
         at = script_at(fields)
         if at is None:
             return
@@ -208,6 +203,15 @@ class _Follower:
         here = self.training(known_end(script), words, before, fields[0].line)
         passed = {**self.exported, **given, **dict(env_words(before))}
         self.found.append(replace(here, variables=passed))
+
+    def _cut_off(self, first: Field) -> None:
+        """Say why what was meant as a further argument is a command of its own."""
+        words = self.found[-1].words
+        message = f"{first.text} begins a command of its own: the line above ends without a backslash."
+        if words and words[-1].text.isspace():
+            self.found[-1] = replace(self.found[-1], words=words[:-1])
+            message = f"{first.text} begins a command of its own: a blank follows the backslash above."
+        self.notes.append(Note(first.line, message, "It was left out, with what follows it."))
 
     def training(self, script: str | None, words: Sequence[Field], before: Sequence[Field], line: int) -> Imported:
         """The training command that begins in this line. `before` are the words before the script."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from option_values import value_for
 from plan_bed import option, parser_of, script, setting, switch
 
 from launcher.base.settings import Value
@@ -18,20 +19,6 @@ from launcher.plan.values import is_key_value, item_text, words_of
 from launcher.trainer.checkout import open_checkout
 from launcher.trainer.options import Option, ScriptOptions
 from launcher.trainer.reader import read_options
-
-_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12) | st.sampled_from(
-    ["", "-1", "--x", "a=b", "a b", " ", "-", "---", "'", "$HOME", "\n"]
-)
-_SAYABLE = _TEXT.filter(lambda text: text != "--")  # argparse takes this one away
-_ITEM_KEY = st.text("abcdef_0123", min_size=1, max_size=5)
-_ITEM: st.SearchStrategy[Any] = st.one_of(
-    _TEXT, st.booleans(), st.integers(-9, 9), st.floats(-9, 9), st.lists(st.integers(0, 9), min_size=1)
-)
-_BY_TYPE: dict[str | None, st.SearchStrategy[Any]] = {
-    "int": st.integers(-(2**40), 2**40),
-    "float": st.floats(allow_nan=False) | st.integers(-99, 99),
-    "int_or_float": st.floats(-9, 9, allow_nan=False) | st.integers(-99, 99),
-}
 
 
 @st.composite
@@ -64,28 +51,6 @@ def _options(draw: st.DrawFn) -> ScriptOptions:
         else:
             made.append(option(f"{name}_args", nargs="*", type="str"))
     return script(*made)
-
-
-def _value(draw: st.DrawFn, entry: Option) -> Value:
-    if entry.is_flag:
-        return draw(st.booleans())
-    if is_key_value(entry):
-        items: dict[str, Value] = draw(st.dictionaries(_ITEM_KEY, _ITEM, min_size=1, max_size=4))
-        return items
-    # Where several words follow a flag, argparse takes one that begins with a dash for another flag.
-    plain = _BY_TYPE.get(
-        entry.type, _SAYABLE if entry.nargs in (None, "?") else _TEXT.filter(lambda text: text[:1] != "-")
-    )
-    if entry.choices is not None:
-        plain = st.sampled_from([choice for choice in entry.choices if choice is not None])
-    if entry.nargs not in (None, "?") and entry.type in ("float", "int_or_float"):
-        plain = plain.filter(lambda number: "e" not in str(number) and "inf" not in str(number))
-    if entry.nargs in (None, "?"):
-        value: Value = draw(plain)
-        return value
-    fewest, most = (entry.nargs, entry.nargs) if isinstance(entry.nargs, int) else (int(entry.nargs == "+"), 4)
-    values: list[Value] = draw(st.lists(plain, min_size=fewest, max_size=most))
-    return values
 
 
 def _meant(entry: Option, value: Value) -> Any:
@@ -137,7 +102,7 @@ def _parsed(options: ScriptOptions, values: dict[str, Value]) -> tuple[dict[str,
 def test_any_options_any_values(data: st.DataObject) -> None:
     options = data.draw(_options())
     values = {
-        entry.name: data.draw(st.composite(_value)(entry)) for entry in options.options if data.draw(st.booleans())
+        entry.name: data.draw(st.composite(value_for)(entry)) for entry in options.options if data.draw(st.booleans())
     }
     got, meant = _parsed(options, values)
     assert got == meant
@@ -155,7 +120,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> ScriptOptions:
 def test_the_demos_train_network(demo: ScriptOptions, data: st.DataObject) -> None:
     usable = [entry for entry in demo.options if entry.name not in ("dataset_config", "sample_prompts")]
     chosen = data.draw(st.lists(st.sampled_from(usable), max_size=12, unique_by=lambda entry: entry.name))
-    got, meant = _parsed(demo, {entry.name: data.draw(st.composite(_value)(entry)) for entry in chosen})
+    got, meant = _parsed(demo, {entry.name: data.draw(st.composite(value_for)(entry)) for entry in chosen})
     assert got == meant
 
 

@@ -1,0 +1,34 @@
+"""A command line becomes a spec, and what that plans is the same to the trainer's parser: any options, any values."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from import_bed import both, command_lines, imported, scripts
+
+from launcher.demo.layout import lay_out
+from launcher.trainer.checkout import open_checkout
+from launcher.trainer.options import ScriptOptions
+from launcher.trainer.reader import read_options
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> ScriptOptions:
+    folder = tmp_path_factory.mktemp("demo")
+    checkout = open_checkout(lay_out(folder).checkout)
+    return read_options(checkout, "train_network.py", cache=folder / "cache")
+
+
+@given(data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_the_same_plan(demo: ScriptOptions, data: st.DataObject) -> None:
+    argv = data.draw(command_lines(demo))
+    written = imported(data.draw(scripts(argv)), demo, without_defaults=data.draw(st.booleans()))
+    with tempfile.TemporaryDirectory() as folder:
+        first, second = both(Path(folder), argv, written, demo)
+    assert first == second, written.text
+    assert written.findings == ()
