@@ -37,6 +37,13 @@ def secrets_in(text: str, environ: Mapping[str, str]) -> list[str]:
     return [name for name, value in secret_values(environ).items() if value in text]
 
 
+def without_secret_values(text: str, environ: Mapping[str, str]) -> str:
+    """The text with the names of variables in place of the secrets that they hold, as in "$WANDB_API_KEY"."""
+    for name, value in secret_values(environ).items():
+        text = text.replace(value, f"${name}")
+    return text
+
+
 def _may_be_secret(value: str) -> bool:
     long_enough = len(value) >= (_SHORTEST if any(map(str.isdigit, value)) else _LONG)
     try:

@@ -27,9 +27,9 @@ _OWN = {
 }
 _SETTINGS = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.quotePath=true", "protocol.version=2")
 
-
 # Names, passwords and tokens before a host. `git@`, which every public server has, says nothing and is needed for ssh.
 _CREDENTIALS = re.compile(r"([a-zA-Z][\w+.-]*://)(?!git@[^@/\s]*(?:[/\s]|$))[^/\s]*@")
+_QUERY = re.compile(r"([a-zA-Z][\w+.-]*://[^\s?'\"]*)\?[^\s'\"]*")  # such as ?access_token=…
 
 
 class GitError(Exception):
@@ -75,8 +75,8 @@ def git(
 
 
 def without_credentials(url: str) -> str:
-    """The URL of a remote, or a text with URLs in it, without names, passwords and tokens before a host."""
-    return _CREDENTIALS.sub(r"\1", url)
+    """The URL of a remote, or a text with URLs in it, without names, passwords and tokens before a host or after "?"."""
+    return _QUERY.sub(r"\1", _CREDENTIALS.sub(r"\1", url))
 
 
 def said(text: bytes) -> str:

@@ -131,6 +131,9 @@ def _remote(settings: Mapping[str, str]) -> str | None:
     return None if url is None else without_credentials(url)
 
 
+_LONG_USER = 20  # letters: it is a token, as in https://TOKEN:x-oauth-basic@…
+
+
 def _credentials(settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Passwords and tokens in URLs and headers: `git submodule add` writes such a URL into .gitmodules too."""
     for key, value in settings.items():
@@ -138,7 +141,11 @@ def _credentials(settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         if found:
             user, _, password = found[1].partition(":")
             yield key, password or user
-        elif key.endswith(".extraheader"):
+            if len(user) >= _LONG_USER:
+                yield f"{key}'s user", user
+        for name, given in re.findall(r"[?&]([^=&\s]*)=([^&\s]+)", value if "://" in value else ""):
+            yield f"{key}'s {name}", given
+        if key.endswith(".extraheader"):
             yield key, value.rpartition(" ")[2]
 
 

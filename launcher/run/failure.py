@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from launcher.plan.secrets import without_secret_values
 from launcher.record.manifest import Manifest
 from launcher.run.outcome import signal_of
 
@@ -67,14 +69,14 @@ class _Block:
 
 
 def read_end(log: Path) -> str:
-    """The last part of the log; "" when it cannot be read."""
+    """The last part of the log, without the secrets of the environment; "" when it cannot be read."""
     try:
         if not log.is_file():  # a pipe would be waited for
             return ""
         with log.open("rb") as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - _READ))
-            return file.read().decode("utf-8", "replace")
+            return without_secret_values(file.read().decode("utf-8", "replace"), os.environ)
     except OSError:
         return ""
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from launcher.base.times import now
+from launcher.plan.secrets import without_secret_values
 from launcher.run.directory import KL_LOG
 
 LARGEST = 256 * 1024  # bytes; the older half goes then
@@ -22,12 +23,12 @@ class KlLog:
         self._path = directory / KL_LOG
 
     def write(self, text: str) -> None:
-        """Add a line with the time in UTC; further lines of the text are indented."""
+        """Add a line with the time in UTC; further lines of the text are indented. Secrets of the environment stay out."""
         with suppress(OSError, ValueError):
             handle = os.open(self._path, _FLAGS, 0o644)
             try:
                 if stat.S_ISREG(os.fstat(handle).st_mode):
-                    _add(handle, _entry(text))
+                    _add(handle, _entry(without_secret_values(text, os.environ)))
             finally:
                 os.close(handle)
 

@@ -230,6 +230,14 @@ def test_values_of_secret_variables_are_in_no_patch(
     assert left_out(checkout) == ()
 
 
+@pytest.mark.parametrize("url", ["https://{}:x-oauth-basic@example.org/x", "https://example.org/x?b=c&token={}"])
+def test_tokens_of_remotes_are_in_no_patch(checkout: Path, url: str) -> None:
+    git(checkout, "config", "submodule.sub.url", url.format("t0ken-t0ken-t0ken-t0ken"))
+    (checkout / ".gitmodules").write_text('[submodule "sub"]\n\turl = ' + url.format("t0ken-t0ken-t0ken-t0ken"))
+    assert len(left_out(checkout)) == 1
+    assert b"t0ken" not in patch_of(checkout)
+
+
 @pytest.mark.parametrize("url", ["https://me:{}@example.org/x", "https://{}@example.org/x", "ssh://{}:y@example.org/x"])
 def test_passwords_of_remotes_are_in_no_patch(checkout: Path, url: str) -> None:
     """As `git submodule add` writes them into .gitmodules."""

@@ -168,3 +168,9 @@ def test_accelerates_own_exception_is_the_exception() -> None:
 def test_a_log_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "sdscripts.log")
     assert read_end(tmp_path / "sdscripts.log") == ""
+
+
+def test_a_secret_of_the_environment_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_0123456789abcdef")
+    (tmp_path / "sdscripts.log").write_text("HTTPError: 401 for hf_0123456789abcdef")
+    assert read_end(tmp_path / "sdscripts.log") == "HTTPError: 401 for $HF_TOKEN"

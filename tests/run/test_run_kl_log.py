@@ -23,6 +23,12 @@ def test_each_text_is_a_line_with_its_time(tmp_path: Path) -> None:
     assert re.fullmatch(rf"{TIME} saved model fox\.safetensors \(1 B\)\n{TIME} broke:\n  Trac.*\n    Zero.*\n", written)
 
 
+def test_a_secret_that_the_trainer_printed_stays_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "0123456789abcdef")
+    KlLog(tmp_path).write("RuntimeError: 401 with 0123456789abcdef, 0123")
+    assert (tmp_path / KL_LOG).read_text("utf-8").endswith(" RuntimeError: 401 with $WANDB_API_KEY, 0123\n")
+
+
 def test_names_that_are_no_utf_8_are_escaped(tmp_path: Path) -> None:
     KlLog(tmp_path).write("saved sample \udcff.png")
     assert (tmp_path / KL_LOG).read_text("utf-8").endswith(" saved sample \\udcff.png\n")
