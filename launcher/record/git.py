@@ -75,7 +75,7 @@ def git(
 
 
 def without_credentials(url: str) -> str:
-    """The URL of a remote, or a text with URLs in it, without names, passwords and tokens before a host or after "?"."""
+    """The URL of a remote, or a text with URLs in it, without name and password before a host and what follows "?"."""
     return _QUERY.sub(r"\1", _CREDENTIALS.sub(r"\1", url))
 
 

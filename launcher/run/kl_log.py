@@ -23,7 +23,7 @@ class KlLog:
         self._path = directory / KL_LOG
 
     def write(self, text: str) -> None:
-        """Add a line with the time in UTC; further lines of the text are indented. Secrets of the environment stay out."""
+        """Add a line with the time in UTC, without secrets of the environment; its further lines are indented."""
         with suppress(OSError, ValueError):
             handle = os.open(self._path, _FLAGS, 0o644)
             try:

@@ -86,7 +86,7 @@ def test_without_git(repository: Path, tmp_path: Path, monkeypatch: pytest.Monke
         ("https://u:p@ss@example.org/a", "https://example.org/a"),
         ("https://example.org/a@b", "https://example.org/a@b"),
         ("https://u:p@example.org/a.git?access_token=abc", "https://example.org/a.git"),
-        ("unable to access 'https://example.org/a?private_token=b/': 403", "unable to access 'https://example.org/a': 403"),
+        ("access 'https://example.org/a?private_token=b/': 403", "access 'https://example.org/a': 403"),
         ("/a/what? a path", "/a/what? a path"),
         ("git@example.org:a/b.git", "git@example.org:a/b.git"),
         ("/a/path", "/a/path"),
