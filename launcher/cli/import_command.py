@@ -39,6 +39,7 @@ def import_command(
 ) -> int:
     """Make a spec of a training script or a pasted command. It is read and never run; what it does not say is told."""
     from launcher.cli.render import show_findings
+    from launcher.cli.write_spec import refuse_existing, say_where, write_spec
     from launcher.spec.import_script import Reading, import_script
     from launcher.spec.imported import splits_words
 
@@ -62,43 +63,6 @@ def import_command(
         write_spec(to, written.text)
         say_where(to, written.name)
     return 0
-
-
-def refuse_existing(to: Path | None) -> None:
-    """Raise KlError (output unavailable) for a file that is there: nothing is overwritten."""
-    from launcher.base.errors import ExitCode, KlError
-
-    if to is not None and os.path.lexists(to):
-        hint = "Name another file, or remove this one."
-        raise KlError(f"{to} is there already.", code=ExitCode.OUTPUT_UNAVAILABLE, hint=hint)
-
-
-def write_spec(to: Path, text: str) -> None:
-    """Write a new spec. Raises KlError (output unavailable) where it cannot be written."""
-    from launcher.base.errors import ExitCode, KlError
-
-    try:
-        with to.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-    except OSError as error:
-        message = f"{to} cannot be written: {error.strerror}."
-        raise KlError(message, code=ExitCode.OUTPUT_UNAVAILABLE) from None
-
-
-def say_where(to: Path, name: str | None) -> None:
-    """Say what was written, and how it is launched under its name."""
-    from shlex import quote
-
-    from launcher.base.errors import KlError
-    from launcher.spec.names import parse_name
-
-    try:
-        stem: str | None = parse_name(to.stem).text
-    except KlError:
-        stem = None
-    target = quote(str(to) if "/" in str(to) or to.suffix in (".toml", ".yaml", ".yml") else f"./{to}")
-    named = f" --name {name}" if name and name != stem else ""
-    print(f"The spec is {to}. kl check {target}{named} looks at it, kl launch {target}{named} trains.", file=sys.stderr)
 
 
 def _read(file: str) -> tuple[str, Path | None, str]:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.cli.parameters import Allow, Arguments, Caller, Name, Repositories, Script, Sets, TargetOrScript
+from launcher.cli.parameters import (
+    Allow,
+    Arguments,
+    Caller,
+    Name,
+    Repositories,
+    Script,
+    Sets,
+    TargetOrScript,
+    WriteSpec,
+)
 
 if TYPE_CHECKING:
     from launcher.plan.plan import Plan
@@ -25,6 +35,7 @@ def launch_command(
     script: Script = None,
     caller: Caller = None,
     repositories: Repositories = None,
+    to: WriteSpec = None,
     no_clean: Annotated[
         bool, typer.Option("--no-clean", help="Keep the run directory of a failed run, as NO_CLEAN=1.")
     ] = False,
@@ -40,14 +51,19 @@ def launch_command(
     from launcher.cli.plan import refuse_errors, show_plan
     from launcher.cli.prepare import prepare
     from launcher.cli.request import request_of
+    from launcher.cli.write_spec import refuse_existing, write_spec_of
     from launcher.spec.environment import is_debug
 
     debug = is_debug(os.environ)
-    plan = prepare(request_of(target, arguments, sets, name, allow, script, caller, repositories))
+    refuse_existing(to)
+    request = request_of(target, arguments, sets, name, allow, script, caller, repositories)
+    plan = prepare(request)
     if debug:
         show_plan(plan)
         return 0
     refuse_errors(plan)
+    if to is not None:
+        write_spec_of(request, plan, to)
     plan = replace(plan, keep_failed=plan.keep_failed or no_clean)
     return launch_detached(plan) if detach else launch_plan(plan, plain=plain, verbose=verbose)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -54,5 +55,11 @@ Repositories = Annotated[
         help="With --script: another repository whose state is recorded.",
         metavar="FOLDER",
         show_default=False,
+    ),
+]
+WriteSpec = Annotated[
+    Path | None,
+    typer.Option(
+        "--write-spec", help="Write what was typed as a spec that plans the same.", metavar="FILE", show_default=False
     ),
 ]

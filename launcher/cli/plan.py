@@ -11,7 +11,7 @@ import typer
 
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.words import counted
-from launcher.cli.parameters import Allow, Arguments, Name, Script, Sets, TargetOrScript
+from launcher.cli.parameters import Allow, Arguments, Name, Script, Sets, TargetOrScript, WriteSpec
 
 if TYPE_CHECKING:
     from launcher.plan.plan import Plan
@@ -24,17 +24,23 @@ def plan_command(
     name: Name = None,
     allow: Allow = None,
     script: Script = None,
+    to: WriteSpec = None,
     as_shell: Annotated[bool, typer.Option("--sh", help="As commands for a shell.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> None:
     """Show what `kl launch` would run: one option per line, with where its value came from."""
     from launcher.cli.prepare import prepare
     from launcher.cli.request import request_of
+    from launcher.cli.write_spec import refuse_existing, write_spec_of
 
     if as_shell and as_json:
         raise KlError("--sh and --json are two forms of one answer.", code=ExitCode.USAGE, hint="Give one of them.")
-    plan = prepare(request_of(target, arguments, sets, name, allow, script))
+    refuse_existing(to)
+    request = request_of(target, arguments, sets, name, allow, script)
+    plan = prepare(request)
     show_plan(plan, as_shell=as_shell, as_json=as_json)
+    if to is not None:
+        write_spec_of(request, plan, to)
 
 
 def show_plan(plan: Plan, *, as_shell: bool = False, as_json: bool = False) -> None:

@@ -27,7 +27,7 @@ _NOT_PASSED = {
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What kl fills in by itself.
 _FILLED_IN = {"num_processes": "1", "num_machines": "1", "dynamo_backend": "no", "machine_rank": "0"}
-_ACCELERATE_PATHS = ("_file", "_hostfile", "log_dir")
+ACCELERATE_PATHS = ("_file", "_hostfile", "log_dir")
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,11 @@ def _run(result: Arguments, around: Around, script: str | None, checkout: str | 
         yield Entry((RUN,), "script", script)
     if checkout is not None:
         yield Entry((RUN,), "sd_scripts", short(checkout, around.home))
+    yield from output_root(result, around)
+
+
+def output_root(result: Arguments, around: Around) -> Iterator[Entry]:
+    """The folder of the run directory that output_dir and output_name mean."""
     folder = result.own.get("output_dir")
     if folder:
         whole = os.path.normpath(os.path.join(around.folder, os.path.expanduser(folder)))  # noqa: PTH111, PTH118
@@ -127,7 +132,7 @@ def _accelerate(words: Sequence[Line], around: Around, result: Arguments) -> Ite
         if word.why:
             result.say(around, word.line, f"{key} of accelerate: {word.why}.", f"Write it into [{ACCELERATE}].")
         value: Value = exact_or_text(text) if values else True
-        if key.endswith(_ACCELERATE_PATHS) and values:
+        if key.endswith(ACCELERATE_PATHS) and values:
             whole = os.path.normpath(os.path.join(around.folder, os.path.expanduser(text)))  # noqa: PTH111, PTH118
             value = short(whole, around.home)
         elif key == "gpu_ids":

@@ -19,9 +19,9 @@ SHELLS = [
 # Pieces of words, glued together at random: every kind of quote and expansion that is followed.
 _PIECES = (
     "a", "--x=1", " ", "  ", "\n", "\\\n", "'b c'", '"d e"', "\\ ", "\\$", '"\\$A"', '"\\\\"', "$A", '"$A"', "${A}",
-    '"${B:-no}"', "${B:-no no}", '"${B:-$A}"', '"${A:+yes}"', "${A%.*}", '"${A##*/}"', '"${list[@]}"', '"$@"', "''", '""',
-    "# c\n", "x#y", "$'t\\tu'", '"$((2 * 3))"', '"${SPACED}"', "$SPACED", "1e-4", "=", "/", '"${EMPTY}"', "$EMPTY",
-    '"$(dirname "/p/q")"', "${A:-'q'}", '"${B-it}"',
+    '"${B:-no}"', "${B:-no no}", '"${B:-$A}"', '"${A:+yes}"', "${A%.*}", '"${A##*/}"', '"${list[@]}"', '"$@"', "''",
+    '""', "# c\n", "x#y", "$'t\\tu'", '"$((2 * 3))"', '"${SPACED}"', "$SPACED", "1e-4", "=", "/", '"${EMPTY}"',
+    "$EMPTY", '"$(dirname "/p/q")"', "${A:-'q'}", '"${B-it}"',
 )  # fmt: skip
 _BEGIN = "A=/m/n.o\nSPACED='s  t'\nEMPTY=\nlist=( one 'two three' )\n"
 
