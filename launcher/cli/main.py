@@ -17,6 +17,9 @@ from launcher.base.errors import ExitCode, KlError
 from launcher.cli.attach import attach_command
 from launcher.cli.check import check_command
 from launcher.cli.clean import clean_command
+from launcher.cli.complete import ASKED
+from launcher.cli.complete import main as answer_shell
+from launcher.cli.completion import completion_command
 from launcher.cli.config import config_command
 from launcher.cli.dataset import dataset_command
 from launcher.cli.demo import demo_command
@@ -76,6 +79,7 @@ app.command("templates")(templates_command)
 app.command("setup")(setup_command)
 app.command("config")(config_command)
 app.command("findings")(findings_command)
+app.command("completion")(completion_command)
 app.command("demo")(demo_command)
 
 
@@ -101,6 +105,8 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one way out for each ending
     """Run one command line. Returns its exit code: kl's own (ExitCode) or the trainer's."""
+    if arguments[:1] == [ASKED]:
+        return answer_shell(arguments[1:])
     if "_KL_COMPLETE" in os.environ:
         _complete_quickly()
     gc.set_threshold(50_000)  # what a command reads mostly stays: to look for garbage at every 700th object takes 15 ms

@@ -5,23 +5,21 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from launcher.cli.help_texts import help_half, prefers_japanese
+
 if TYPE_CHECKING:
     from launcher.trainer.checkout import Checkout
     from launcher.trainer.options import Option, ScriptOptions
 
-_JAPANESE = re.compile(r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]")
-# The slash between the two halves of a help text, the clearest spelling first.
-_SEPARATORS = (re.compile(r"\s+/\s+"), re.compile(r"\s+/|/\s+"), re.compile(r"/"))
 _TYPES = {"int": "INT", "float": "FLOAT", "str": "TEXT", None: "TEXT"}
 
 
@@ -118,30 +116,6 @@ def facts(option: Option) -> list[str]:
     if option.unread:
         lines.append(f"not readable from the source: {', '.join(option.unread)} ({option.source})")
     return lines
-
-
-def help_half(text: str, *, japanese: bool) -> str:
-    """One half of an "English / 日本語" help text, or all of it when it has only one.
-
-    The halves meet at the last slash before the first Japanese character, and a slash with spaces around it goes
-    before one without: `fp16/bf16 / fp16/bf16を` is parted in the middle.
-    """
-    first = _JAPANESE.search(text)
-    if first is None:
-        halves = text.partition(" / ")
-        return (halves[0] if halves[0] == halves[2] else text).strip()  # some texts say the same thing twice
-    for separator in _SEPARATORS:
-        found = [match for match in separator.finditer(text) if match.end() <= first.start()]
-        if found:
-            english, other = text[: found[-1].start()], text[found[-1].end() :]
-            return (other if japanese else english).strip() or text.strip()
-    return text.strip()
-
-
-def prefers_japanese(environment: Mapping[str, str]) -> bool:
-    """Whether the user's locale asks for Japanese messages."""
-    chosen = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
-    return chosen.lower().startswith("ja")
 
 
 def matches(option: Option, word: str) -> bool:

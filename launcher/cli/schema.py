@@ -45,7 +45,7 @@ def schema_of(checkout: Checkout, script: str | None) -> Schema:
     Raises KlError (spec refused) when there is no such script. Without a training environment the schema knows less of
     network_args, optimizer_args and [accelerate], and a line on stderr says so.
     """
-    from launcher.cli.options import help_half, prefers_japanese
+    from launcher.cli.help_texts import help_half, prefers_japanese
     from launcher.plan.schema import CHOOSERS, SCRIPT, Sources, spec_schema, supported_datasets
     from launcher.plan.schema_arguments import chosen_by_templates, network_modules, optimizers
     from launcher.setup.user_config import read_user_config
