@@ -10,6 +10,7 @@ from launcher.spec.shell_values import Field
 
 _PYTHON = re.compile(r"python[0-9.]*")
 _STARTERS = ("accelerate", "torchrun", "run_training_script", "accelerate.commands.launch", "deepspeed")
+_SYSTEM = ("/usr/bin", "/usr/local/bin", "/bin")
 _CONDAS = ("conda", "mamba", "micromamba")
 
 
@@ -66,9 +67,9 @@ def environment_of(before: Sequence[Field]) -> Mapping[str, str]:
                 return {"kind": "conda", "path" if "p" in flag.strip("-")[:1] else "name": name}
     for each in before:
         folder, _, name = each.text.rpartition("/")
-        if folder.startswith("/") and not each.why:
-            if _PYTHON.fullmatch(name) and folder not in ("/usr/bin", "/usr/local/bin", "/bin"):
+        if folder.startswith("/") and not each.why and folder not in _SYSTEM:
+            if _PYTHON.fullmatch(name):
                 return {"path": each.text}
-            if name == "accelerate" and folder.endswith("/bin") and folder.count("/") > 2:
+            if name == "accelerate" and folder.endswith("/bin"):
                 return {"path": folder.removesuffix("/bin")}
     return {}
