@@ -16,6 +16,10 @@ typeset -g _kl_caller=${${ZSH_SCRIPT:-}:+${ZSH_SCRIPT:A}}
 typeset -g _kl_name='' _kl_recorded=''
 typeset -gi _kl_ending=0 _kl_refused=0
 
+# Without a trap of its own a script ends at once on Ctrl-C, and its EXIT trap is not run. Traps are listed into a file:
+# a subshell has others.
+[[ -o interactive ]] || () { trap >|"$1"; [[ "$(<"$1")" == *INT* ]] } =(:) || trap 'exit 130' INT
+
 # setup_training_vars NAME: sets DATASET_NAME, TRAINING_DIR, STEPS and OUTPUT_DIR, each unless it is set already.
 # Fails when there is no dataset folder, and when the run directory is there already.
 setup_training_vars() {
@@ -38,10 +42,10 @@ setup_conda_env() {
   emulate -L zsh
   setopt no_err_exit no_err_return
   _kl_wants 'setup_conda_env ENVIRONMENT [FOLDER]' $(( $# == 1 || $# == 2 )) || return
+  local answer hook
+  answer=$(_kl zsh conda "${@[2,-1]}") || return
   local -a found
-  found=("${(@f)$(_kl zsh conda "${@[2,-1]}")}")
-  (( $#found == 2 )) || return 69
-  local hook
+  found=("${(@f)answer}")
   # mamba up to version 1 is asked like conda, which comes with it.
   hook=$("$found[2]" shell hook --shell zsh 2>/dev/null) || hook=$("$found[2]" shell.zsh hook) || return 69
   eval "$hook"
@@ -98,13 +102,13 @@ run_training_script() {
   words=(launch --verbose --script "$script" --name "${name:-${${named[-1]:-}#--output_name=}}")
   [[ -n $_kl_caller ]] && words+=(--caller "$_kl_caller")
   if [[ -o monitor ]]; then  # a shell that is typed into: Ctrl-C goes to what runs in front
-    (_kl_in_folder "$script:h" "$words[@]" -- "$@")
+    (_kl_train "$script:h" "$words[@]" -- "$@")
     return
   fi
   # Beside this shell, which so can take signals: one that waits for a program in front takes them only afterwards.
   local -i code=0 process
   local asked=''
-  ( trap : INT QUIT; _kl_in_folder "$script:h" "$words[@]" -- "$@" ) &
+  ( trap : INT QUIT; _kl_train "$script:h" "$words[@]" -- "$@" ) &
   process=$!
   trap 'asked=INT; [[ -t 0 || -t 1 || -t 2 ]] || kill -INT $process 2>/dev/null' INT  # a terminal sends it to kl too
   trap 'asked=TERM; kill -TERM $process 2>/dev/null' TERM
@@ -128,33 +132,28 @@ cleanup_empty_output() {
   return $code
 }
 
-# Start kl with the variables of the script, which need not be exported.
+# _kl WORD...: calls kl.
 _kl() {
-  local program=${_kl_program:-${commands[kl]:-}}
-  if [[ -z $program ]]; then
-    print -ru2 -- "${funcstack[2]}: kl is not on the PATH. Install it, or link it into ~/.local/bin."
-    return 127
-  fi
-  (_kl_export; exec "$program" "$@")
+  (_kl_become $funcstack[2] "$@")
 }
 
-_kl_in_folder() {
-  local folder=$1 program=${_kl_program:-${commands[kl]:-}}
-  shift
+# _kl_train FOLDER WORD...: becomes kl in a folder; kl says what is wrong with it.
+_kl_train() {
+  builtin cd -q -- "$1" 2>/dev/null
+  _kl_become run_training_script "${@[2,-1]}"
+}
+
+# _kl_become FUNCTION WORD...: becomes kl, with the variables of the script, which need not be exported.
+_kl_become() {
+  local program=${_kl_program:-${commands[kl]:-}} variable
   if [[ -z $program ]]; then
-    print -ru2 -- "run_training_script: kl is not on the PATH. Install it, or link it into ~/.local/bin."
+    print -ru2 -- "$1: kl is not on the PATH. Install it, or link it into ~/.local/bin."
     exit 127
   fi
-  _kl_export
-  builtin cd -q -- "$folder" 2>/dev/null  # kl says what is wrong with the script
-  exec "$program" "$@"
-}
-
-_kl_export() {
-  local variable
   for variable in DATASET_NAME TRAINING_DIR STEPS OUTPUT_DIR NO_CLEAN DEBUG; do
     [[ -n ${(P)variable:-} ]] && export "$variable"
   done
+  exec "$program" "${@[2,-1]}"
 }
 
 # _kl_wants USAGE TRUE: says how a function is used unless it is.

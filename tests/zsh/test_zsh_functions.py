@@ -224,6 +224,30 @@ def test_ctrl_c_ends_the_training_and_the_script(bed: ZshBed, options: str) -> N
     assert not bed.run.exists(), shown
 
 
+def test_ctrl_c_between_two_functions_takes_the_record_away(bed: ZshBed) -> None:
+    text = BODY.replace("run_training", 'touch "$SIGN"\nsleep 60\nrun_training')
+    shell = pexpect.spawn("zsh", [str(bed.script(text))], env=bed.environ(), cwd=str(bed.home), timeout=DEADLINE)
+    try:
+        _until(bed.sign.exists)
+        assert bed.manifest()["outcome"] == "planned"
+        shell.sendintr()
+        shell.expect(pexpect.EOF)
+        shell.close()
+    finally:
+        shell.close(force=True)
+    assert (shell.exitstatus, shell.signalstatus) == (130, None)
+    assert not bed.run.exists()
+
+
+@pytest.mark.parametrize("mine", ["trap 'print mine; exit 4' INT", "TRAPINT() { print mine; exit 4 }"])
+def test_a_trap_of_the_scripts_own_stays(bed: ZshBed, mine: str) -> None:
+    source = 'source "$(kl zsh path)"\n'
+    script = bed.script("kill -INT $$\nprint went on\n")
+    script.write_text(script.read_text().replace(source, f"{mine}\n{source}"))
+    called = bed.call(script)
+    assert (called.code, called.out) == (4, "mine\n"), called.err
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("options", ["", "set -e -o pipefail"])
 def test_a_signal_to_the_script_alone_ends_the_training(bed: ZshBed, options: str, number: signal.Signals) -> None:
@@ -275,7 +299,7 @@ def test_without_kl_each_function_says_so_in_one_line(bed: ZshBed, call: str) ->
     called = bed.call(str(zsh), path, PATH="/nowhere")
     assert called.err.count("\n") == 1
     assert called.err.startswith(f"{call.split(maxsplit=1)[0]}: kl is not on the PATH.")
-    assert called.out == "code 127\n" if "conda" not in call else "code 69\n"
+    assert called.out == "code 127\n"
 
 
 def test_the_trap_is_safe_and_keeps_the_exit_status(bed: ZshBed) -> None:
