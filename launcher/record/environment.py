@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -129,6 +130,8 @@ def read_environment_file(path: Path) -> EnvironmentRecord:
     Raises OSError when there is none, EnvironmentFileError when it is damaged.
     """
     file = path / ENVIRONMENT if path.is_dir() else path
+    if not file.is_file():  # a pipe would be waited for
+        raise FileNotFoundError(errno.ENOENT, "No such file", str(file))
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:

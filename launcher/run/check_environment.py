@@ -7,6 +7,7 @@ from pathlib import Path
 
 from launcher.base.words import counted
 from launcher.record.compare_environment import ENVIRONMENT, PACKAGES
+from launcher.record.environment import ENVIRONMENT as ENVIRONMENT_FILE
 from launcher.record.environment import read_environment, recorded_environment
 from launcher.record.environment_differences import differences_of
 from launcher.record.manifest import Manifest
@@ -21,7 +22,9 @@ def check_environment(directory: Path, manifest: Manifest) -> Iterator[Checked]:
     """The interpreter and its packages, and what is otherwise of machine and variables, which is no fault."""
     recorded = recorded_environment(directory)
     if recorded is None:
-        yield Checked(ENVIRONMENT, "packages, Python and machine", State.NOT_RECORDED)
+        state = State.UNCHECKED if was_written(manifest) else State.NOT_RECORDED
+        said = f"{ENVIRONMENT_FILE} cannot be read" if was_written(manifest) else ""
+        yield Checked(ENVIRONMENT, "packages, Python and machine", state, said)
         return
     python = Path(manifest.python)
     if not is_there(python):
@@ -32,17 +35,22 @@ def check_environment(directory: Path, manifest: Manifest) -> Iterator[Checked]:
         return
     now, problems = read_environment(python, dict(manifest.variables or {}))
     differences = differences_of(recorded, now)
-    for each in differences:
-        state = State.DIFFERS if each.kind in _MUST_BE_SAME else State.NOTED
-        section = PACKAGES if each.kind == "packages" else ENVIRONMENT
-        yield Checked(section, each.name, state, f"{each.before or 'not there'} → {each.after or 'not there'}")
     kinds = {each.kind for each in differences}
     if "packages" not in kinds and recorded.packages and now.packages:
         yield Checked(PACKAGES, counted(len(recorded.packages), "package"))
+    for each in sorted(differences, key=lambda each: each.kind != "packages"):  # a section in one piece
+        state = State.DIFFERS if each.kind in _MUST_BE_SAME else State.NOTED
+        section = PACKAGES if each.kind == "packages" else ENVIRONMENT
+        yield Checked(section, each.name, state, f"{each.before or 'not there'} → {each.after or 'not there'}")
     if "python" not in kinds and recorded.python.version and now.python.version:
         yield Checked(ENVIRONMENT, f"Python {recorded.python.version}")
     for problem in problems:
         yield Checked(ENVIRONMENT, problem, State.NOTED)
+
+
+def was_written(manifest: Manifest) -> bool:
+    """Whether the environment was recorded, also when its file is gone or damaged now."""
+    return any(record.name == ENVIRONMENT_FILE for record in manifest.files)
 
 
 def _may_be_asked(python: Path, directory: Path) -> bool:

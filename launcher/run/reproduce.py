@@ -13,17 +13,18 @@ from pathlib import Path
 
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.findings import Finding, Severity
-from launcher.base.words import counted, listed, some_of
+from launcher.base.words import counted, listed
 from launcher.plan.plan import Plan
-from launcher.record.environment import EnvironmentRecord, read_environment, recorded_environment
+from launcher.record.environment import ENVIRONMENT, EnvironmentRecord, read_environment, recorded_environment
 from launcher.record.environment_differences import EnvironmentDifference, differences_of
 from launcher.record.manifest import Manifest, ReproducedRecord
 from launcher.record.reproduce_script import CHECKOUT, import_folders
 from launcher.run.check_data import check_dataset, check_inputs
+from launcher.run.check_environment import was_written
 from launcher.run.check_files import check_files
 from launcher.run.checked import Checked, Say, State, silent
 from launcher.run.recorded import recorded_plan
-from launcher.run.reproduced_code import lay_out_code
+from launcher.run.reproduced_code import lay_out_code, left_out_code
 from launcher.run.reproduced_plan import Places, copied_files, reproduced_plan, unset_now, with_seed
 
 CODE, DATASET, FILES, MODEL, PACKAGES, PYTHON = "code", "dataset", "files", "model", "packages", "python"
@@ -93,7 +94,9 @@ def prepare(
     unlike = [*_files(directory, manifest), *_of_data(directory, manifest, notes, say)]
     say("the code")
     work_trees, of_code = lay_out_code(directory, manifest, allowed=CODE in allowed)
-    unlike += [Unlike(CODE, text) for text in of_code]
+    of_patches, of_others = left_out_code(manifest, work_trees)
+    unlike += [Unlike(CODE, text) for text in (*of_code, *of_patches)]
+    notes += of_others
     if CHECKOUT not in work_trees:
         raise _refusal(name_then, unlike, allowed)
     places = Places(directory.parent / name, interpreter, work_trees)
@@ -103,6 +106,8 @@ def prepare(
     notes += said
     plan, about_seed = with_seed(plan, directory, manifest)
     notes += about_seed
+    if environment is None and was_written(manifest):  # that it is lost is no mere note
+        unlike.append(Unlike(PACKAGES, f"{directory / ENVIRONMENT} cannot be read, so that nobody knows the packages"))
     if environment is not None:
         say("the packages")
         for each in _environment(environment, plan, unset, manifest):
@@ -124,13 +129,12 @@ def _not_known(manifest: Manifest, environment: EnvironmentRecord | None) -> Ite
         missing.append("pictures and captions")
     if manifest.manifest_version < _WITH_INPUTS:
         missing.append("base model and other inputs")
-    if environment is None or not environment.packages:
+    if environment is None and not was_written(manifest):
+        missing.append("packages")
+    if environment is not None and not environment.packages:
         missing.append("packages")
     if missing:
         yield f"not recorded, so that nobody knows whether they are the same: {listed(missing)}"
-    for repository in manifest.repositories:
-        if repository.left_out:
-            yield f"untracked files of {repository.name} are not in its patch: {some_of(repository.left_out)}"
     resumed = [attempt for attempt in manifest.attempts if attempt.resumed_from]
     if resumed:
         times = counted(len(resumed), "time")

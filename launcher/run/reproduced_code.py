@@ -36,6 +36,33 @@ def lay_out_code(directory: Path, manifest: Manifest, *, allowed: bool) -> tuple
     return found, tuple(said)
 
 
+def left_out_code(manifest: Manifest, work_trees: Mapping[str, Path]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the patches have not: of code (changed files of the commit, and new ones in Python), and of other files."""
+    code, others = [], []
+    for record in manifest.repositories:
+        folder = _folder_of(record, work_trees)
+        for line in record.left_out:
+            path, _, why = line.partition(": ")
+            if folder is not None and (path.endswith(".py") or (folder / path).is_file() or _of_many(path, why)):
+                code.append(f"changes of {record.name} are not in its patch: {line}")
+            else:
+                others.append(f"untracked files of {record.name} are not in its patch: {line}")
+    return tuple(code), tuple(others)
+
+
+def _of_many(path: str, why: str) -> bool:
+    """Whether a line that stands for several files of a folder is about changed ones (work_tree.py)."""
+    return path.endswith("/") and why.partition(": ")[2].startswith(("it holds", "what was committed holds"))
+
+
+def _folder_of(record: RepositoryRecord, work_trees: Mapping[str, Path]) -> Path | None:
+    """Where the repository lies: a submodule in the work tree that it is a part of."""
+    for name, folder in work_trees.items():
+        if record.name == name or (record.inside and record.name.startswith(f"{name}/")):
+            return folder / record.name.removeprefix(name).removeprefix("/")
+    return None
+
+
 @dataclass(frozen=True)
 class _Nearest:
     folder: Path

@@ -150,6 +150,34 @@ def test_the_reproduction_comes_again_from_the_first_run_when_the_cache_is_gone(
     assert trained(again, run) is True
 
 
+def test_a_change_that_is_not_in_the_patch_refuses_it(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not so large files beside the code, which are told."""
+    monkeypatch.setenv("WANDB_API_KEY", "0123456789abcdef")
+    edit(bed)
+    (bed.checkout / "sub" / "library" / "inner.py").write_text("WORD = '0123456789abcdef'\n")
+    (bed.checkout / "large.bin").write_bytes(bytes(2 << 20))
+    plan = planned(bed)
+    assert launch(plan, NullScreen()).outcome is Outcome.SUCCEEDED
+    run = plan.directory, read_manifest(plan.directory)
+    with pytest.raises(KlError) as refused:
+        prepare(*run, "again-v1s4")
+    said = [finding.message for finding in refused.value.findings]
+    assert said == [
+        "changes of sd-scripts/sub/library are not in its patch: inner.py: it holds the value of WANDB_API_KEY"
+    ]
+    allowed = prepare(*run, "again-v1s4", allowed=("code",))
+    assert [note for note in allowed.notes if "large.bin" in note]
+    assert any("inner.py" in each for each in allowed.reproduces.differences)
+
+
+def test_packages_that_nobody_can_read_any_more_refuse_it(run: tuple[Path, Manifest]) -> None:
+    (run[0] / "environment.json").write_text("{")
+    with pytest.raises(KlError) as refused:
+        prepare(*run, "again-v1s4")
+    assert "--allow packages" in (refused.value.hint or "")
+    assert prepare(*run, "again-v1s4", allowed=("packages",)).unlike
+
+
 def test_a_repository_that_is_lost_is_named(run: tuple[Path, Manifest], bed: Bed) -> None:
     (bed.folder / "beside").rename(bed.folder / "moved")
     with pytest.raises(KlError) as refused:

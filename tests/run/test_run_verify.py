@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from launcher.cli.main import run
-from launcher.record.environment import EnvironmentRecord, environment_bytes
-from launcher.record.manifest import Manifest
+from launcher.record.environment import EnvironmentRecord, PythonRecord, environment_bytes
+from launcher.record.manifest import FileRecord, Manifest
+from launcher.record.packages import PackageRecord
 from launcher.run.check_environment import check_environment
 from launcher.run.checked import State
 
@@ -98,3 +100,23 @@ def test_the_interpreter_that_is_recorded_is_asked(tmp_path: Path) -> None:
     (tmp_path / "environment.json").write_bytes(environment_bytes(EnvironmentRecord()))
     states = {each.state for each in check_environment(tmp_path, Manifest(python=sys.executable))}
     assert State.UNCHECKED not in states and State.GONE not in states
+
+
+@pytest.mark.parametrize("content", [None, b"{"])
+def test_an_environment_that_was_recorded_and_is_lost_is_not_as_recorded(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "environment.json").write_bytes(content)
+    before = Manifest(python=sys.executable)
+    (found,) = check_environment(tmp_path, before)
+    assert found.state is State.NOT_RECORDED
+    (found,) = check_environment(tmp_path, replace(before, files=(FileRecord("environment.json"),)))
+    assert found.state is State.UNCHECKED and "environment.json" in found.said
+
+
+def test_packages_and_environment_are_a_section_each(tmp_path: Path) -> None:
+    elsewhere = EnvironmentRecord(
+        python=PythonRecord(sys.executable, "3.1"), host="elsewhere", packages=(PackageRecord("nowhere", "1"),)
+    )
+    (tmp_path / "environment.json").write_bytes(environment_bytes(elsewhere))
+    sections = [each.section for each in check_environment(tmp_path, Manifest(python=sys.executable))]
+    assert sections == sorted(sections, reverse=True) and len(set(sections)) == 2
