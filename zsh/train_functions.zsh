@@ -47,7 +47,8 @@ setup_conda_env() {
   local -a found
   found=("${(@f)answer}")
   # mamba up to version 1 is asked like conda, which comes with it.
-  hook=$("$found[2]" shell hook --shell zsh 2>/dev/null) || hook=$("$found[2]" shell.zsh hook) || return 69
+  [[ $found[1] != conda ]] && hook=$("$found[2]" shell hook --shell zsh 2>/dev/null) ||
+    hook=$("$found[2]" shell.zsh hook) || return 69
   eval "$hook"
   local activate=$found[1]
   (( $+functions[$activate] )) || activate=conda

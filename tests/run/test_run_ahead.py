@@ -84,6 +84,14 @@ def test_it_may_be_cleaned_away(run: Path) -> None:
     assert judge(find_to_clean(str(run), roots), roots, {}).goes
 
 
+def test_one_that_was_cut_short_may_be_cleaned_away(run: Path) -> None:
+    write_manifest(Manifest(name=run.name), run)  # as before its files were written
+    roots = [run.parent]
+    assert judge(find_to_clean(str(run), roots), roots, {}).goes
+    (run / "script.zsh").write_text("changed")
+    assert judge(find_to_clean(str(run), roots), roots, {}).stays == ("a file was changed by hand: script.zsh",)
+
+
 def test_without_a_directory_it_is_made(tmp_path: Path) -> None:
     assert take_or_go_on(tmp_path / "out" / "fox-v1s4").parents == (tmp_path / "out",)
 
