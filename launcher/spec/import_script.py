@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from launcher.base.words import listed
+from launcher.base.words import listed, some_of
 from launcher.spec.imported import Imported, Line, Note, header_of, with_comments
 from launcher.spec.shell_commands import Assignment, Command, Commands, assignment_of, read_commands
 from launcher.spec.shell_tokens import Word
@@ -49,6 +49,7 @@ def import_script(text: str, how: Reading) -> Imported:
     if how.home:
         follower.scope.variables["HOME"] = Field(how.home, 0)
     follower.follow(commands.main, None, 0)
+    follower.say_lines()
     found = _chosen(follower, how)
     words = with_comments(found.words, script.comments, follower.arrays)
     first = min((token.line for token in script.tokens if isinstance(token, Word)), default=1)
@@ -89,6 +90,10 @@ class _Follower:
     exported: dict[str, Field] = field(default_factory=dict)
     _bare: list[Field] = field(default_factory=list)  # arguments that stand without a command
     _count: int = 0
+    _open: bool = False  # whether the last command was the training command, or arguments that follow it
+    _one_line: bool = False  # whether the training command stands in one line
+    _joined: list[int] = field(default_factory=list)  # lines of arguments without a command that were taken
+    _cut: list[int] = field(default_factory=list)  # and that were not
 
     def follow(self, commands: Sequence[Command], decided_by: str | None, depth: int) -> None:
         for command in commands:
@@ -106,7 +111,7 @@ class _Follower:
                 self.follow(self.commands.functions[head], why, depth + 1)
                 self.scope.positional = before
             elif not self._of_the_shell(command, fields, why):
-                self._program(fields, given, why)
+                self._open = self._program(command, fields, given, why)
 
     def _assign(self, assignments: Iterable[Assignment], why: str | None, *, kept: bool) -> dict[str, Field]:
         """Set variables; those before a program are for it alone, and given back."""
@@ -187,15 +192,14 @@ class _Follower:
         why = found.why or "it is relative, and the folder is not known"
         self.notes.append(Note(found.line, f"{what} is {found.text!r}: {why}.", "Write [env] yourself."))
 
-    def _program(self, fields: list[Field], given: dict[str, Field], why: str | None) -> None:
+    def _program(self, command: Command, fields: list[Field], given: dict[str, Field], why: str | None) -> bool:
+        """Take in a program that is run; whether it is the training command, or what follows that."""
         if fields[0].text.startswith("-") and fields[0].text.strip("-"):
-            self._bare += fields
-            if self.found:
-                self._cut_off(fields[0])
-            return
+            self._arguments_alone(fields)
+            return self._open
         at = script_at(fields)
         if at is None:
-            return
+            return False
         before, script, words = fields[:at], fields[at], fields[at + 1 :]
         if why:
             message = f"The training command is taken, though {why} decides whether it runs."
@@ -203,15 +207,34 @@ class _Follower:
         here = self.training(known_end(script), words, before, fields[0].line)
         passed = {**self.exported, **given, **dict(env_words(before))}
         self.found.append(replace(here, variables=passed))
+        self._one_line = command.words[0].line == command.words[-1].line
+        return True
 
-    def _cut_off(self, first: Field) -> None:
-        """Say why what was meant as a further argument is a command of its own."""
-        words = self.found[-1].words
-        message = f"{first.text} begins a command of its own: the line above ends without a backslash."
-        if words and words[-1].text.isspace():
-            self.found[-1] = replace(self.found[-1], words=words[:-1])
-            message = f"{first.text} begins a command of its own: a blank follows the backslash above."
-        self.notes.append(Note(first.line, message, "It was left out, with what follows it."))
+    def _arguments_alone(self, fields: list[Field]) -> None:
+        """Arguments that begin a line: pages write one long line so, in a script a backslash is missing."""
+        self._bare += fields
+        if not self._open:
+            return
+        last = self.found[-1]
+        if self._one_line:
+            words = [*last.words, *(Line(each.text, each.line, each.why) for each in fields)]
+            self.found[-1] = replace(last, words=tuple(word for word in words if word.text != "^"))
+            self._joined.append(fields[0].line)
+            return
+        if last.words and last.words[-1].text.isspace():  # it stood behind the last backslash
+            self.found[-1] = replace(last, words=last.words[:-1])
+        self._cut.append(fields[0].line)
+
+    def say_lines(self) -> None:
+        """Say which arguments stand without a command."""
+        if self._joined:
+            lines = some_of(map(str, self._joined))
+            message = f"The arguments in the lines {lines} are taken, though no backslash ends the ones before."
+            self.notes.append(Note(self._joined[0], message, "A shell would run the first line alone."))
+        if self._cut:
+            message = f"The arguments in the lines {some_of(map(str, self._cut))} are left out: no command takes them."
+            hint = "The line before ends without a backslash, or with a blank behind it. Mend it and import again."
+            self.notes.append(Note(self._cut[0], message, hint))
 
     def training(self, script: str | None, words: Sequence[Field], before: Sequence[Field], line: int) -> Imported:
         """The training command that begins in this line. `before` are the words before the script."""

@@ -17,7 +17,7 @@ class Text:
 class Expansion:
     """What the shell puts in when it runs: `inside` is what stands between ${ and }, or $( and )."""
 
-    kind: str  # "variable", "command" or "arithmetic"
+    kind: str  # "variable", "command", "arithmetic", "glob" for names of files, "placeholder" for <what a page says>
     inside: str
     quoted: bool
     source: str  # as it was written

@@ -11,10 +11,12 @@ from launcher.spec.shell_commands import Assignment, Command, read_commands
 from launcher.spec.shell_texts import changed, worked_out
 from launcher.spec.shell_tokens import Expansion, Text, Word
 from launcher.spec.shell_words import parts_of, read_words
+from launcher.spec.tree import refused
 
 _DEEPEST = 16
 _LONGEST = 65_536  # letters of one word: what is longer was made by variables that hold each other
 _MOST = 4_096  # words of one array
+_MOST_LETTERS = 16 * 1024 * 1024  # of all words together
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*|[0-9]|[@*]"
 _VARIABLE = re.compile(rf"(?:\(@\))?(?P<name>{_NAME})(?:\[(?P<index>[^\]]*)\])?(?P<rest>.*)", re.DOTALL)
 _OPERATOR = re.compile(r"(?P<sign>:?[-=+?])(?P<word>.*)", re.DOTALL)
@@ -42,6 +44,13 @@ class Scope:
     home: str | None = None
     variables: dict[str, Known] = field(default_factory=dict)
     positional: tuple[Field, ...] | None = None  # None: those that the script itself is given
+    _letters: int = 0
+
+    def count(self, fields: list[Field], line: int) -> None:
+        """Raise KlError (spec refused) when variables that hold each other make more text than any script has."""
+        self._letters += sum(len(each.text) + 1 for each in fields)
+        if self._letters > _MOST_LETTERS:
+            raise refused("The variables of the script grow beyond any use.", self.label, line)
 
     def fields(self, word: Word) -> tuple[Field, ...]:
         """The words that a word stands for: several for an array, none for an empty variable."""
@@ -128,6 +137,7 @@ def _fields(word: Word, scope: Scope, depth: int) -> list[Field]:
         else:
             _split(words, value.text)
     words.end()
+    scope.count(words.done, word.line)
     return words.done[:_MOST]
 
 
@@ -161,9 +171,9 @@ def _value(part: Expansion, scope: Scope, depth: int) -> Known:
     if part.kind == "arithmetic":
         number = worked_out(part.inside, {name: each.text for name, each in _scalars(scope)})
         return Field(str(number), 0) if number is not None else Field("", 0, "it is worked out by the shell")
-    if part.kind != "variable":
-        return Field("", 0, "the shell looks for files")
-    return _of_variable(part, scope, depth)
+    if part.kind == "variable":
+        return _of_variable(part, scope, depth)
+    return Field("", 0, "it stands for a value of yours" if part.kind == "placeholder" else "the shell looks for files")
 
 
 def _scalars(scope: Scope) -> list[tuple[str, Field]]:

@@ -15,6 +15,8 @@ MOST_WORDS = 50_000  # far above any script that a person wrote
 _MARKS = re.compile(r"&&|\|\||;;&?|;&|&>>?|\|&|<<<|<<-?|>>|[0-9]*[<>]&[0-9-]*|[<>]\||[0-9]*>|[0-9]*<|[;&|()\n]")
 _PLAIN = re.compile(r"""[^\s;&|()<>\\'"$`]+""")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]|[@*#?!$-]")
+# What documentation writes for a value of the reader's: <path to the model>. Redirections look otherwise.
+_PLACEHOLDER = re.compile(r"<[^\W\d](?:[^<>\n|&;]*[^\s<>|&;])?>(?=\s|$)")
 _BLANKS = " \t\r\f\v"
 _BEFORE_COMMENT = _BLANKS + "\n;&|()"
 _ANSI = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"', "e": "\033", "a": "\a", "b": "\b"}
@@ -64,7 +66,7 @@ class _Reader:
                 self.at += 1
             elif char == "#" and before in _BEFORE_COMMENT:
                 self._comment()
-            elif mark := _MARKS.match(self.text, self.at):
+            elif (mark := _MARKS.match(self.text, self.at)) and not _PLACEHOLDER.match(self.text, self.at):
                 self._mark(mark[0], glued=before not in _BLANKS + "\n")
             else:
                 self._word()
@@ -114,6 +116,9 @@ class _Reader:
         while self.at < len(self.text):
             if self.text.startswith("\\\n", self.at):
                 self.at, self.line = self.at + 2, self.line + 1
+            elif placeholder := _PLACEHOLDER.match(self.text, self.at):
+                parts.append(Expansion("placeholder", placeholder[0], False, placeholder[0]))
+                self.at = placeholder.end()
             elif self.text[self.at] in _BLANKS or _MARKS.match(self.text, self.at, self.at + 1):
                 break
             else:

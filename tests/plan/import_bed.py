@@ -45,7 +45,8 @@ def command_lines(draw: st.DrawFn, options: ScriptOptions) -> list[str]:
 def _words(draw: st.DrawFn, entry: Option) -> Sequence[str]:
     value: Value = draw(st.composite(value_for)(entry))
     if is_path(entry) and not entry.is_flag:
-        value = draw(_PATH) if entry.nargs in (None, "?") else draw(st.lists(_PATH, min_size=1, max_size=3))
+        paths: list[Value] = [*draw(st.lists(_PATH, min_size=1, max_size=3))]
+        value = paths[0] if entry.nargs in (None, "?") else paths
     if is_key_value(entry) and isinstance(value, dict):
         items = {key: item for key, item in value.items() if isinstance(item, (str, int, float))}
         return (f"--{entry.name}", *(f"{key}={item}" for key, item in items.items())) if items else ()

@@ -183,15 +183,26 @@ def test_comments_stay_with_their_arguments() -> None:
     assert z.beside == "end" and (x.line, two.line, z.line) == (8, 10, 14)
 
 
-@pytest.mark.parametrize(
-    ("between", "said"),
-    [("\n", "ends without a backslash"), (" \\ \n", "a blank follows the backslash"), (" \\\n # c\n", "without a")],
-)
-def test_a_command_that_is_cut_off(between: str, said: str) -> None:
-    found = read(f"python train.py --a{between} --b=1 \\\n --c\n")
-    assert texts(found) == ["--a"]
+@pytest.mark.parametrize("between", ["\n", " \\ \n", " \\\n # c\n"])
+def test_a_command_that_is_cut_off(between: str) -> None:
+    """A backslash is missing, has a blank behind it, or a comment follows it: the shell ends the command there."""
+    found = read(f"python train.py --x \\\n --a{between} --b=1 \\\n --c\n")
+    assert texts(found) == ["--x", "--a"]
     (note,) = found.notes
-    assert said in note.message and note.message.startswith("--b=1")
+    assert "are left out" in note.message and note.hint and "backslash" in note.hint
+
+
+def test_a_page_that_writes_one_line_as_several() -> None:
+    found = read("accelerate launch train.py --a=1\n  --b <your path> --c=<dir>\n  --d ^\n --e\n\necho done\n --f\n")
+    assert texts(found) == ["--a=1", "--b", "<your path>", "--c=<dir>", "--d", "--e"]
+    assert [word.why for word in found.words[2:4]] == ["it stands for a value of yours"] * 2
+    (note,) = found.notes
+    assert note.message.startswith("The arguments in the lines 2, 3, 4 are taken")
+
+
+def test_redirections_are_no_placeholders() -> None:
+    assert texts(read("python train.py --a <in >out\n")) == ["--a"]
+    assert texts(read("python train.py --a <in>out --b < in > out 2>&1\n")) == ["--a", "--b"]
 
 
 def test_whose_words_part_at_blanks() -> None:
@@ -231,5 +242,7 @@ def test_what_grows_without_end_is_bounded() -> None:
     calls = "".join(f"f{n}() {{ {f'f{n + 1}; ' * 30} }}\n" for n in range(8)) + "f0\npython train.py --x\n"
     with pytest.raises(KlError, match="no training command"):
         read(calls.replace("python train.py --x\n", ""))
+    with pytest.raises(KlError, match="grow beyond any use"):
+        read("x=aaaaaaaa\n" + "x=$x$x$x$x\n" * 10 + f"a=( {'b$x ' * 4000} )\npython train.py\n")
     nested = "python train.py " + "${a:-" * 300 + "}" * 300 + "\n"
     assert read(nested).words[0].why
