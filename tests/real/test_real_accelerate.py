@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
+from real_bed import PYTHON, needs
 
 from launcher.base.origin import Origin, Source
 from launcher.base.ports import free_port
@@ -19,12 +19,7 @@ from launcher.setup.environments import accelerate_folder
 from launcher.trainer.options import Option, ScriptOptions
 from launcher.trainer.reader import read_parser
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
-PYTHON = BED / "venv" / "bin" / "python"
-
-pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(), reason="needs a real environment: set KL_REALBED to a folder with venv/bin/python"
-)
+pytestmark = needs(PYTHON)
 
 _PARSE = """
 import json, sys

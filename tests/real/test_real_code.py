@@ -1,4 +1,4 @@
-"""The real checkout of sd-scripts, recorded and made again. Needs a bed, as test_options_truth.py says."""
+"""The real checkout of sd-scripts, recorded and made again."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from real_bed import CHECKOUT, needs
 
 from launcher.record.recreate import recreate
 from launcher.record.repositories import RecordedCode, record_code
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
-
-pytestmark = pytest.mark.skipif(
-    not (BED / "sd-scripts").is_dir(), reason="needs real sd-scripts: set KL_REALBED to a folder with sd-scripts"
-)
+pytestmark = needs(CHECKOUT)
 
 
 def made_again(code: RecordedCode, run: Path) -> Path:
@@ -46,10 +43,10 @@ def stamps(folder: Path) -> dict[Path, tuple[int, int, int]]:
 @pytest.mark.parametrize("dirty", [False, True])
 def test_sd_scripts_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dirty: bool) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    checkout = BED / "sd-scripts"
+    checkout = CHECKOUT
     if dirty:
         checkout = tmp_path / "sd-scripts"
-        subprocess.run(["cp", "-a", str(BED / "sd-scripts"), str(checkout)], check=True)
+        subprocess.run(["cp", "-a", str(CHECKOUT), str(checkout)], check=True)
         script = checkout / "train_network.py"
         script.write_bytes(script.read_bytes().replace(b"\n", b"\r\n", 40) + b"# changed\n")
         (checkout / "fine_tune.py").unlink()

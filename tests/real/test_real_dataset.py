@@ -1,13 +1,8 @@
-"""What a survey finds, against the datasets that sd-scripts' own code makes of the same folders.
-
-Needs a bed: a folder, named by KL_REALBED, that holds a clone `sd-scripts` and `venv/bin/python`, an interpreter with
-all that sd-scripts needs.
-"""
+"""What a survey finds, against the datasets that sd-scripts' own code makes of the same folders."""
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -17,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from real_bed import CHECKOUT, PYTHON, needs, site_packages
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plan"))
 
@@ -29,13 +25,7 @@ from launcher.plan.checks.pictures import check_pictures
 from launcher.plan.survey import survey, survey_of, tags_of
 from launcher.plan.surveyed import DatasetSurvey
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
-IS_THERE = (BED / "sd-scripts").is_dir() and (BED / "venv/bin/python").exists()
-
-pytestmark = pytest.mark.skipif(
-    not IS_THERE,
-    reason="needs real sd-scripts and its environment: set KL_REALBED to a folder with sd-scripts and venv/bin/python",
-)
+pytestmark = needs(CHECKOUT, PYTHON)
 
 DATASET = {
     "batch_size": 1, "enable_bucket": False, "min_bucket_reso": 256, "max_bucket_reso": 1024,
@@ -186,8 +176,6 @@ def _configs(folder: Path) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def truth(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     """Each config with what sd-scripts makes of it."""
-    if not IS_THERE:
-        pytest.skip("there is no bed")
     folder = tmp_path_factory.mktemp("data")
     _draw(folder)
     _write_broken(folder)
@@ -201,7 +189,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[str,
                 subset.update({"image_dir": str(folder)} if subset.get("image_dir") == "" else {})
     script = Path(__file__).with_name("survey_truth.py")
     done = subprocess.run(
-        [str(BED / "venv/bin/python"), str(script), str(BED / "sd-scripts")],
+        [str(PYTHON), str(script), str(CHECKOUT)],
         input=json.dumps(list(configs.values())), text=True, capture_output=True, check=True, timeout=300,
     )  # fmt: skip
     results = json.loads(done.stdout.rpartition("RESULT")[2])
@@ -299,9 +287,8 @@ def test_a_list_and_a_validation_split_mix_up_captions(truth: dict[str, Any]) ->
 def test_the_trainer_fails_where_a_finding_says_so(truth: dict[str, Any], tmp_path: Path, case: str) -> None:
     config, real = truth[case]
     assert "error" in real
-    (site,) = (BED / "venv" / "lib").glob("python3*/site-packages")
     text = 'pretrained_model_name_or_path = "owner/model"\nnetwork_module = "networks.lora"\n'
-    candidate = replace(real_candidate(tmp_path, text, BED / "sd-scripts", [site]), blueprint=_blueprint(config))
+    candidate = replace(real_candidate(tmp_path, text, CHECKOUT, [site_packages()]), blueprint=_blueprint(config))
     found = survey_of(candidate)
     findings = [*check_pictures(candidate, found), *check_captions(candidate, found)]
     assert case.partition(",")[0] in [each.code for each in findings if each.severity is Severity.ERROR]

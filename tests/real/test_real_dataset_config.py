@@ -1,13 +1,11 @@
 """kl's verdict on dataset configs against that of a real checkout: its sanitizer, its blueprints, its datasets.
 
-Needs a bed: a folder, named by KL_REALBED, that holds a clone `sd-scripts` and `venv/bin/python`, an interpreter with
-all that sd-scripts needs. One interpreter answers all the questions of a test, for it takes half a minute to start.
+One interpreter answers all the questions of a test, for it takes half a minute to start.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from real_bed import CHECKOUT, PYTHON, needs, site_packages
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "plan"))
 
@@ -26,21 +25,17 @@ from launcher.plan.checks.dataset_problems import find_problems
 from launcher.plan.read_blueprint import read_blueprint
 from launcher.trainer.dataset_schema import for_script, read_dataset_schema
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
 SUPPORTS = ("support_dreambooth", "support_finetuning", "support_controlnet", "support_dropout")
 BASE = 'pretrained_model_name_or_path = "owner/model"\nnetwork_module = "networks.lora"\n'
 CASES = 3000
 
-pytestmark = pytest.mark.skipif(
-    not (BED / "sd-scripts").is_dir() or not (BED / "venv/bin/python").exists(),
-    reason="needs real sd-scripts and its environment: set KL_REALBED to a folder with sd-scripts and venv/bin/python",
-)
+pytestmark = needs(CHECKOUT, PYTHON)
 
 
 def _asked(questions: Sequence[dict[str, Any]]) -> list[Any]:
     done = subprocess.run(
-        [str(BED / "venv/bin/python"), str(Path(__file__).with_name("dataset_truth.py"))],
-        input=json.dumps(questions), cwd=BED / "sd-scripts", capture_output=True, text=True, check=False, timeout=600,
+        [str(PYTHON), str(Path(__file__).with_name("dataset_truth.py"))],
+        input=json.dumps(questions), cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     answers: list[Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -65,7 +60,7 @@ class _Configs:
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)  # noqa: S311
-        self.schema = read_dataset_schema(BED / "sd-scripts")
+        self.schema = read_dataset_schema(CHECKOUT)
         self.names = sorted({key for group in self.schema.groups.values() for key in group} | {"foo", "subsets"})
 
     def supports(self) -> list[bool]:
@@ -141,8 +136,7 @@ def _candidate(folder: Path, spec: str, config: str | None, name: str) -> Any:
     if config is not None:
         (place / "data.toml").write_text(config, encoding="utf-8")
         spec = 'dataset_config = "data.toml"\n' + spec
-    (site,) = (BED / "venv" / "lib").glob("python3*/site-packages")
-    return place, real_candidate(place, BASE + spec, BED / "sd-scripts", [site])
+    return place, real_candidate(place, BASE + spec, CHECKOUT, [site_packages()])
 
 
 def _argv(place: Path, candidate: Any) -> list[str]:
@@ -208,7 +202,7 @@ def test_blueprints_are_those_of_the_trainer(tmp_path: Path) -> None:
             for params in real["subsets"]:
                 for key in ("image_dir", "metadata_file", "conditioning_data_dir"):
                     if params.get(key):
-                        params[key] = str((BED / "sd-scripts") / params[key])
+                        params[key] = str(CHECKOUT / params[key])
             by_folder = sorted(real["subsets"], key=lambda params: str(params["image_dir"]))
             assert sorted(got, key=lambda params: str(params["image_dir"])) == by_folder, name
 
@@ -261,7 +255,7 @@ def _pictures(folder: Path) -> None:
         "import sys; from PIL import Image\n"
         "for i in range(2): Image.new('RGB', (80, 64), i).save(f'{sys.argv[1]}/{i}.png')"
     )
-    subprocess.run([str(BED / "venv/bin/python"), "-c", code, str(folder)], check=True)
+    subprocess.run([str(PYTHON), "-c", code, str(folder)], check=True)
 
 
 def test_what_is_said_of_datasets_happens(tmp_path: Path) -> None:
@@ -294,7 +288,7 @@ def test_a_sound_config_is_passed_in_silence(tmp_path: Path, script: str) -> Non
         "[[datasets]]\nresolution = 1024\nbatch_size = 4\n"
         '[[datasets.subsets]]\nimage_dir = "img"\nnum_repeats = 10\n'
     )
-    candidate = real_candidate(tmp_path, spec, BED / "sd-scripts", [], script)
+    candidate = real_candidate(tmp_path, spec, CHECKOUT, [], script)
     blueprint, findings = read_blueprint(candidate)
     assert [*check_dataset_config(candidate), *findings] == []
     assert blueprint is not None
@@ -306,9 +300,7 @@ def test_old_releases_have_fewer_keys(tmp_path: Path) -> None:
     checkout = tmp_path / "old"
     (checkout / "library").mkdir(parents=True)
     for file in ("library/config_util.py", "train_network.py"):
-        shown = subprocess.run(
-            ["git", "-C", str(BED / "sd-scripts"), "show", f"v0.6.6:{file}"], capture_output=True, check=False
-        )
+        shown = subprocess.run(["git", "-C", str(CHECKOUT), "show", f"v0.6.6:{file}"], capture_output=True, check=False)
         if shown.returncode:
             pytest.skip("the clone has no tag v0.6.6")
         (checkout / file).write_bytes(shown.stdout)

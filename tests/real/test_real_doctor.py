@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from real_bed import CHECKOUT, PYTHON, needs, release_of_bed
 
 from launcher.setup.doctor.diagnose import ENVIRONMENT, diagnose
 from launcher.setup.doctor.diagnosis import Status
@@ -17,13 +18,7 @@ from launcher.setup.doctor.python_itself import named_pythons
 from launcher.setup.doctor.seen_environment import see_environment
 from launcher.setup.doctor.tokenizers import tokenizers_of
 
-BED = Path(os.environ.get("KL_REALBED", ""))
-CHECKOUT, PYTHON = BED / "sd-scripts", BED / "venv" / "bin" / "python"
-
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("KL_REALBED") or not CHECKOUT.is_dir(),
-    reason="KL_REALBED names no bed (a folder with sd-scripts/ and venv/)",
-)
+pytestmark = needs(CHECKOUT, PYTHON)
 
 ASK = """
 import json, torch, numpy, cv2
@@ -66,11 +61,7 @@ def test_torch_computes() -> None:
     ],
 )
 def test_other_releases_are_read_too(release: str, pythons: tuple[str, ...], tmp_path: Path) -> None:
-    words = ["git", "-C", str(CHECKOUT), "archive", release, "library", "networks", "README.md", "train_network.py"]
-    archive = subprocess.run(words, capture_output=True, check=False)
-    if archive.returncode != 0:
-        pytest.skip(f"the checkout does not have {release}")
-    subprocess.run(["tar", "-x", "-C", str(tmp_path)], input=archive.stdout, check=True)
+    release_of_bed(release, tmp_path, "library", "networks", "README.md", "train_network.py")
     assert tokenizers_of(tmp_path, "sdxl_train_network.py") == (CLIP, BIG_G)
     assert tokenizers_of(tmp_path, "train_network.py") == (CLIP,)
     assert tokenizers_of(tmp_path, "train_network.py", v2=True) == ("stabilityai/stable-diffusion-2",)

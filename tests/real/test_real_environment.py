@@ -9,18 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from real_bed import PYTHON, needs
 
 from launcher.record.environment import EnvironmentRecord, environment_bytes, read_environment, read_environment_file
 from launcher.record.environment_differences import differences_of
 from launcher.record.same_environment import make_environment
 from launcher.trainer.packages import normal_name
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
-PYTHON = BED / "venv" / "bin" / "python"
-
-pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(), reason="needs a real environment: set KL_REALBED to a folder with venv/bin/python"
-)
+pytestmark = needs(PYTHON)
 
 _ASK = """
 import importlib.metadata, json, platform, runpy, sys, sysconfig

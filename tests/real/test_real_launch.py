@@ -4,58 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from real_bed import BASE_MODEL, CHECKOUT, PYTHON, kl, lora_spec, needs
 
-BED = Path(os.environ.get("KL_REALBED", ""))
+pytestmark = needs(CHECKOUT, PYTHON, BASE_MODEL)
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("KL_REALBED") or not (BED / "base-model").is_dir(),
-    reason="KL_REALBED names no bed (a folder with sd-scripts/, venv/, base-model/, tokenizers/, datasets/)",
-)
-
-SPEC = """
-[run]
-script = "train_network.py"
-sd_scripts = "{bed}/sd-scripts"
-dataset_folder = "{bed}/datasets/shapes"
-output_root = "output"
-[env]
-kind = "venv"
-path = "{bed}/venv"
-[env.variables]
-HF_HUB_OFFLINE = "1"
-[accelerate]
-cpu = true
-[model]
-pretrained_model_name_or_path = "{bed}/base-model"
-tokenizer_cache_dir = "{bed}/tokenizers"
-[network]
-network_module = "lycoris.kohya"
-network_dim = 4
-[network_args]
-algo = "locon"
-preset = "attn-mlp"
-[training]
-mixed_precision = "no"
-max_data_loader_n_workers = 0
-sdpa = true
-save_every_n_steps = 2
-save_state = true
-sample_every_n_steps = 2
-"""
+OPTIONS = "save_every_n_steps = 2\nsave_state = true\nsample_every_n_steps = 2\n"
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run directory of a whole training, four steps long."""
     folder = tmp_path_factory.mktemp("real")
-    (folder / "shapes.toml").write_text(SPEC.format(bed=BED))
-    done = _kl(folder, "launch", "shapes-v1s4")
+    (folder / "shapes.toml").write_text(lora_spec(OPTIONS))
+    done = kl(folder, "launch", "shapes-v1s4")
     assert done.returncode == 0, done.stderr + done.stdout
     return folder / "output" / "shapes-v1s4"
 
@@ -71,7 +36,7 @@ def test_everything_the_trainer_writes_is_there(run: Path) -> None:
 def test_the_record_is_true(run: Path) -> None:
     manifest = json.loads((run / "run.json").read_text())
     head = subprocess.run(
-        ["git", "-C", str(BED / "sd-scripts"), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        ["git", "-C", str(CHECKOUT), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
     ).stdout.strip()
     assert manifest["outcome"] == "succeeded"
     assert manifest["trainer"]["commit"] == head
@@ -87,8 +52,8 @@ def test_the_record_is_true(run: Path) -> None:
 
 def test_a_typo_is_refused_and_leaves_nothing(run: Path) -> None:
     folder = run.parent.parent
-    (folder / "typo.toml").write_text(SPEC.format(bed=BED).replace("network_dim", "netwrok_dim"))
-    done = _kl(folder, "launch", "typo-v1s4")
+    (folder / "typo.toml").write_text(lora_spec(OPTIONS).replace("network_dim", "netwrok_dim"))
+    done = kl(folder, "launch", "typo-v1s4")
     assert done.returncode == 65
     assert "Did you mean network_dim?" in done.stderr
     assert not (folder / "output" / "typo-v1s4").exists()
@@ -96,14 +61,7 @@ def test_a_typo_is_refused_and_leaves_nothing(run: Path) -> None:
 
 def test_what_the_trainer_itself_finds_out_late_is_reported_with_its_own_exception(run: Path) -> None:
     folder = run.parent.parent
-    done = _kl(folder, "launch", "shapes-v2s4", "--set", "network_args.algo=nonesuch")
+    done = kl(folder, "launch", "shapes-v2s4", "--set", "network_args.algo=nonesuch")
     assert done.returncode == 1
     assert "nonesuch" in done.stderr
     assert not (folder / "output" / "shapes-v2s4").exists()  # it left nothing to keep
-
-
-def _kl(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    homes = {name: str(folder / "home" / name) for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")}
-    command = [sys.executable, "-m", "launcher", *arguments]
-    environ = {**os.environ, **homes, "HOME": str(folder / "home"), "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)

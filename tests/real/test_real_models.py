@@ -1,7 +1,6 @@
 """Families, layers and sizes against the classes of a real checkout, and the base model of a bed.
 
-Needs a bed: a folder, named by KL_REALBED, that holds a clone `sd-scripts` and `venv/bin/python`, an interpreter with
-all that sd-scripts needs; `base-model` in it is a model of SD 1 in diffusers' layout.
+The bed's `base-model` is a model of SD 1 in diffusers' layout.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 from model_shapes import MODELS, write_model
+from real_bed import BASE_MODEL, CHECKOUT, PYTHON, needs, site_packages
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plan"))
 from candidate_bed import real_candidate
@@ -32,11 +32,7 @@ from launcher.plan.checks.other_models import check_other_models
 from launcher.plan.checks.script_family import family_of, script_family
 from launcher.plan.save_size import save_bytes
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
-pytestmark = pytest.mark.skipif(
-    not (BED / "sd-scripts").is_dir() or not (BED / "venv/bin/python").exists(),
-    reason="needs real sd-scripts and its environment: set KL_REALBED to a folder with sd-scripts and venv/bin/python",
-)
+pytestmark = needs(CHECKOUT, PYTHON)
 SCRIPTS = {
     "train_network.py": Family.SD1,
     "sdxl_train_network.py": Family.SDXL,
@@ -118,9 +114,9 @@ print("RESULT" + json.dumps({"layers": layers, "sizes": sizes, "refused": refuse
 
 @cache
 def _tool() -> Any:
-    python, environ = str(BED / "venv/bin/python"), {**os.environ, "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
+    python, environ = str(PYTHON), {**os.environ, "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
-        [python, "-B", "-c", TOOL, json.dumps(NETWORKS)], cwd=BED / "sd-scripts", env=environ, capture_output=True,
+        [python, "-B", "-c", TOOL, json.dumps(NETWORKS)], cwd=CHECKOUT, env=environ, capture_output=True,
         text=True, timeout=600, check=False,
     )  # fmt: skip
     _, mark, found = done.stdout.rpartition("RESULT")
@@ -182,8 +178,7 @@ def test_layers_of_text_encoders(name: str, family: Family, index: int) -> None:
 
 def _run(folder: Path, model: object, more: str = "", script: str = "train_network.py") -> Candidate:
     text = f'pretrained_model_name_or_path = "{model}"\n{more}'
-    site = [*(BED / "venv/lib").glob("python3*/site-packages")]
-    return real_candidate(folder, text, BED / "sd-scripts", site, script)
+    return real_candidate(folder, text, CHECKOUT, [site_packages()], script)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -191,7 +186,7 @@ def test_sizes_of_real_networks(tmp_path: Path, name: str) -> None:
     module, family, arguments = NETWORKS[name]
     lines = "".join(f'{key} = "{value}"\n' for key, value in arguments.items())
     text = f'network_module = "{module}"\nnetwork_dim = 8\n[network_args]\n{lines}'
-    estimate = save_bytes(_run(tmp_path, BED / "base-model", text), family)
+    estimate = save_bytes(_run(tmp_path, BASE_MODEL, text), family)
     assert estimate == pytest.approx(4 * _real()["sizes"][name], rel=0.05)
 
 
@@ -201,11 +196,11 @@ def test_each_script_is_known_with_its_family(tmp_path: Path, script: str, famil
 
 
 def test_the_base_model_of_the_bed_is_sound(tmp_path: Path) -> None:
-    run = _run(tmp_path, BED / "base-model", f'vae = "{BED}/base-model/vae"\n')
+    run = _run(tmp_path, BASE_MODEL, f'vae = "{BASE_MODEL}/vae"\n')
     assert list(check_base_model(run)) == []
     assert list(check_other_models(run)) == []
     assert family_of(run) is Family.SD1
-    found = list(check_base_model(_run(tmp_path, BED / "base-model", script="sdxl_train_network.py")))
+    found = list(check_base_model(_run(tmp_path, BASE_MODEL, script="sdxl_train_network.py")))
     assert [finding.code for finding in found if finding.severity is Severity.ERROR] == ["base-model-family"]
 
 
@@ -222,6 +217,6 @@ def test_every_script_refuses_models_of_every_other_family(tmp_path: Path, scrip
 @pytest.mark.parametrize("preset", ["full", "full-lin", "unet-only", "attn-mlp", "unet-transformer-only"])
 def test_presets_that_the_lycoris_at_hand_cannot_use(tmp_path: Path, preset: str) -> None:
     text = f'network_module = "lycoris.kohya"\n[network_args]\npreset = "{preset}"\n'
-    found = check_network_args(_run(tmp_path, BED / "base-model", text), cache=tmp_path / "kept")
+    found = check_network_args(_run(tmp_path, BASE_MODEL, text), cache=tmp_path / "kept")
     said = [finding.code for finding in found]
     assert ("lycoris-preset-twice-the-same-layer" in said) is (preset in _real()["refused"])

@@ -1,7 +1,6 @@
 """What kl reads in the source of network modules, against the same modules really imported and really called.
 
-Needs a bed: a folder, named by KL_REALBED, that holds a clone `sd-scripts` and `venv/bin/python`, an interpreter with
-all that sd-scripts needs, LyCORIS included. The models are empty ones of the right classes.
+The environment has LyCORIS, too. The models are empty ones of the right classes.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from real_bed import CHECKOUT, PYTHON, needs, site_packages
 
 from launcher.plan.checks.network_args import check_network_args
 from launcher.trainer.network_args import network_keywords, try_network
@@ -23,12 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plan"))
 from candidate_bed import real_candidate
 from plan_bed import codes
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
-
-pytestmark = pytest.mark.skipif(
-    not (BED / "sd-scripts").is_dir() or not (BED / "venv/bin/python").exists(),
-    reason="needs real sd-scripts and its environment: set KL_REALBED to a folder with sd-scripts and venv/bin/python",
-)
+pytestmark = needs(CHECKOUT, PYTHON)
 
 # Calls each function with a dict in place of its **kwargs that keeps a list of the keys it is asked for.
 _PROGRAM = r"""
@@ -138,9 +133,9 @@ _WITH_PRESETS = [("lycoris.kohya", "sd", {"preset": name} if name else {}) for n
 def real() -> list[dict[str, Any]]:
     """What the real functions did with `CALLS` and then with `PRESETS`, in order."""
     done = subprocess.run(
-        [str(BED / "venv/bin/python"), "-c", _PROGRAM],
+        [str(PYTHON), "-c", _PROGRAM],
         input=json.dumps([*CALLS, *_WITH_PRESETS]), capture_output=True, text=True, timeout=600,
-        cwd=BED / "sd-scripts", check=False,
+        cwd=CHECKOUT, check=False,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"},
     )  # fmt: skip
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULTS")]
@@ -151,7 +146,7 @@ def real() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def packages() -> Packages:
-    return Packages(BED / "sd-scripts", tuple((BED / "venv" / "lib").glob("python3*/site-packages")))
+    return Packages(CHECKOUT, (site_packages(),))
 
 
 @pytest.mark.parametrize("dotted", sorted({name for name, _, _ in CALLS}))

@@ -1,28 +1,20 @@
-"""`kl new` on a real base model, real pictures and a real checkout with its environment: the check has nothing to say.
-
-Needs a bed: a folder, named by KL_REALBED, that holds a clone `sd-scripts`, `venv/bin/python`, `base-model` and
-`datasets/shapes/img`.
-"""
+"""`kl new` on a real base model, real pictures and a real checkout with its environment: the check is silent."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import toml
+from real_bed import BASE_MODEL, BED, CHECKOUT, PYTHON, SHAPES, TOKENIZERS, needs
 
 from launcher.cli.main import run
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
-PICTURES = BED / "datasets/shapes/img"
+PICTURES = SHAPES / "img"
 
-pytestmark = pytest.mark.skipif(
-    not all(path.exists() for path in (BED / "sd-scripts", BED / "venv/bin/python", BED / "base-model", PICTURES)),
-    reason="needs real sd-scripts, its environment, a base model and pictures: set KL_REALBED to a folder with them",
-)
+pytestmark = needs(CHECKOUT, PYTHON, BASE_MODEL, PICTURES)
 
 
 @pytest.mark.parametrize("template", [None, "sd15-lora", "sd15-locon", "textual-inversion"])
@@ -38,7 +30,7 @@ def test_what_is_written_passes_the_check(
     shutil.copytree(PICTURES, home / "datasets/shapes/img")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
-    words = ["new", "shapes", "--base-model", str(BED / "base-model"), "--set", f"tokenizer_cache_dir={BED}/tokenizers"]
+    words = ["new", "shapes", "--base-model", str(BASE_MODEL), "--set", f"tokenizer_cache_dir={TOKENIZERS}"]
     assert run([*words, *(["--template", template] if template else [])]) == 0
     said = capsys.readouterr()
     assert "error" not in said.err

@@ -1,18 +1,14 @@
-"""What kl says of optimizers and schedulers, against what the real trainer and the real packages do.
-
-Needs a bed: a folder, named by KL_REALBED, that holds a clone `sd-scripts` and `venv/bin/python`.
-"""
+"""What kl says of optimizers and schedulers, against what the real trainer and the real packages do."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
+from real_bed import CHECKOUT, PYTHON, needs, site_packages
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plan"))
 
@@ -25,13 +21,7 @@ from launcher.trainer.lookup import Absence, public_names
 from launcher.trainer.packages import Packages
 from launcher.trainer.signatures import signature_of
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
-CHECKOUT, PYTHON = BED / "sd-scripts", BED / "venv/bin/python"
-
-pytestmark = pytest.mark.skipif(
-    not CHECKOUT.is_dir() or not PYTHON.exists(),
-    reason="needs real sd-scripts and its environment: set KL_REALBED to a folder with sd-scripts and venv/bin/python",
-)
+pytestmark = needs(CHECKOUT, PYTHON)
 
 # Runs the trainer's own functions for each list of words, on one tensor, and two steps of what they make.
 TRAINER = """
@@ -125,11 +115,6 @@ SPECS = [
 ]
 
 
-def _site() -> Path:
-    (found,) = (BED / "venv" / "lib").glob("python3*/site-packages")
-    return found
-
-
 def _ask(program: str, question: Any, folder: Path) -> Any:
     done = subprocess.run(
         [str(PYTHON), "-c", program],
@@ -151,7 +136,7 @@ def test_an_error_is_said_exactly_where_the_trainer_fails(tmp_path: Path) -> Non
     said, words = [], []
     needed = 'pretrained_model_name_or_path = "a/b"\nnetwork_module = "networks.lora"\ntrain_data_dir = "img"\n'
     for spec in SPECS:
-        candidate = real_candidate(tmp_path, needed + spec, CHECKOUT, [_site()])
+        candidate = real_candidate(tmp_path, needed + spec, CHECKOUT, [site_packages()])
         said.append(_errors([*check_optimizer(candidate), *check_scheduler(candidate)]))
         words.append([word for each in candidate.resolved.chosen for word in _words(each)])
     real = _ask(TRAINER, words, CHECKOUT)
@@ -196,7 +181,7 @@ MODULES = (
 
 
 def test_signatures_read_statically_are_those_that_python_sees(tmp_path: Path) -> None:
-    packages = Packages(CHECKOUT, (_site(),))
+    packages = Packages(CHECKOUT, (site_packages(),))
     names = [f"{module}.{name}" for module in MODULES for name in public_names(packages, module)]
     real = dict(zip(names, _ask(INSPECT, names, tmp_path), strict=True))
     compared = 0

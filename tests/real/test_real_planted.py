@@ -1,35 +1,28 @@
-"""Every planted mistake and every sound spec, on a real checkout with its real environment.
-
-Needs a bed: a folder, named by KL_REALBED, that holds a clone `sd-scripts` and `venv/bin/python`.
-"""
+"""Every planted mistake and every sound spec, on a real checkout with its real environment."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from real_bed import BED, CHECKOUT, PYTHON, needs
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "planted"))
 
-from mistake import Planted  # noqa: E402
-from mistakes import SUBJECTS  # noqa: E402
-from planted_bed import Bed, complaints, has_modules, open_bed, reports  # noqa: E402
-from sound_specs import EVERY, Sound  # noqa: E402
-from sound_templates import TEMPLATES  # noqa: E402
+from mistake import Planted
+from mistakes import SUBJECTS
+from planted_bed import Bed, complaints, has_modules, open_bed, reports
+from sound_specs import EVERY, Sound
+from sound_templates import TEMPLATES
 
-pytestmark = pytest.mark.skipif(
-    not (BED / "sd-scripts").is_dir() or not (BED / "venv/bin/python").exists(),
-    reason="needs real sd-scripts and its environment: set KL_REALBED to a folder with sd-scripts and venv/bin/python",
-)
+pytestmark = needs(CHECKOUT, PYTHON)
 
 
 @pytest.fixture(scope="module")
 def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    with open_bed(tmp_path_factory.mktemp("bed"), BED / "sd-scripts", BED / "venv") as opened:
+    with open_bed(tmp_path_factory.mktemp("bed"), CHECKOUT, BED / "venv") as opened:
         yield opened
 
 

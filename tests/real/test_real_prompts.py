@@ -1,13 +1,11 @@
 """Prompt lines, weights and CLIP's tokens, against the real functions of sd-scripts and the real tokenizer.
 
-Needs a bed: a folder, named by KL_REALBED, that holds a clone `sd-scripts`, `venv/bin/python` with all that sd-scripts
-needs, and `tokenizers/openai_clip-vit-large-patch14`.
+The bed's tokenizer is `tokenizers/openai_clip-vit-large-patch14`.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 from collections.abc import Sequence
@@ -15,19 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from real_bed import CHECKOUT, PYTHON, TOKENIZERS, needs
 
 from launcher.data.prompt_weights import weighted
 from launcher.data.tokenizer_files import find_clip_tokenizer
 from launcher.trainer.checkout import open_checkout
 from launcher.trainer.prompt_flags import PromptReader, parts_of, read_prompt_reader
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
-CHECKOUT, TOKENIZERS = BED / "sd-scripts", BED / "tokenizers"
-
-pytestmark = pytest.mark.skipif(
-    not CHECKOUT.is_dir() or not (BED / "venv/bin/python").exists(),
-    reason="needs real sd-scripts and its environment: set KL_REALBED to a folder with sd-scripts and venv/bin/python",
-)
+pytestmark = needs(CHECKOUT, PYTHON)
 
 _FUNCTIONS = """
 import json, sys
@@ -62,7 +55,7 @@ json.dump(answers, open(sys.argv[3], "w"))
 
 def _asked(folder: Path, program: str, root: Path, question: Any) -> Any:
     (folder / "question.json").write_text(json.dumps(question), encoding="utf-8")
-    python = str(BED / "venv/bin/python")
+    python = str(PYTHON)
     words = [python, "-c", program, str(root), str(folder / "question.json"), str(folder / "answer.json")]
     subprocess.run(words, check=True, capture_output=True, cwd=folder, timeout=300)
     return json.loads((folder / "answer.json").read_text(encoding="utf-8"))

@@ -1,8 +1,4 @@
-"""The files that a dataset is recorded with, against those that sd-scripts' own datasets open.
-
-Needs a bed: a folder, named by KL_REALBED, that holds a clone `sd-scripts` and `venv/bin/python`, an interpreter with
-all that sd-scripts needs.
-"""
+"""The files that a dataset is recorded with, against those that sd-scripts' own datasets open."""
 
 from __future__ import annotations
 
@@ -12,22 +8,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 import toml
+from real_bed import CHECKOUT, PYTHON, needs
 
 from launcher.record.dataset import DatasetListing, dataset_record, hashed
 from launcher.record.dataset_now import dataset_of_run
 from launcher.record.hashes import file_hash
 from launcher.record.manifest import Manifest, OptionRecord, TrainerRecord
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
-IS_THERE = (BED / "sd-scripts").is_dir() and (BED / "venv/bin/python").exists()
-
-pytestmark = pytest.mark.skipif(
-    not IS_THERE,
-    reason="needs real sd-scripts and its environment: set KL_REALBED to a folder with sd-scripts and venv/bin/python",
-)
-PYTHON = BED / "venv/bin/python"
+pytestmark = needs(CHECKOUT, PYTHON)
 
 # Tells which files below a folder are opened while survey_truth.py makes its datasets, and model_hash of one file.
 TRUTH = """
@@ -83,7 +72,7 @@ def _recorded(folder: Path, config: dict[str, Any]) -> DatasetListing:
     path = folder / "run" / "config.toml"
     path.write_text(toml.dumps(config))
     options = (OptionRecord("dataset_config", str(path)),)
-    trainer = TrainerRecord(str(BED / "sd-scripts"))
+    trainer = TrainerRecord(str(CHECKOUT))
     return dataset_of_run(folder / "run", Manifest(trainer=trainer, python=str(PYTHON), options=options))
 
 
@@ -94,8 +83,8 @@ def test_what_is_recorded_is_what_the_trainer_opens(tmp_path: Path) -> None:
     model.write_bytes(os.urandom(1_200_000))
     script = Path(__file__).with_name("survey_truth.py")
     done = subprocess.run(
-        [str(PYTHON), "-c", TRUTH, str(tmp_path), str(script), str(BED / "sd-scripts"), str(model)],
-        input=json.dumps([config]), cwd=BED / "sd-scripts", capture_output=True, text=True, check=False,
+        [str(PYTHON), "-c", TRUTH, str(tmp_path), str(script), str(CHECKOUT), str(model)],
+        input=json.dumps([config]), cwd=CHECKOUT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     lines = {line[:6]: json.loads(line[6:]) for line in done.stdout.splitlines() if line[:6] in ("RESULT", "OPENED")}
     assert "error" not in lines["RESULT"][0], (lines["RESULT"], done.stderr[-2000:])

@@ -6,49 +6,16 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from real_bed import BASE_MODEL, CHECKOUT, PYTHON, kl, lora_spec, needs
 
 from launcher.data.weights import WeightsComparison, compare_weights
 
-BED = Path(os.environ.get("KL_REALBED", ""))
 NAME = "shapes-v1s2"
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("KL_REALBED") or not (BED / "base-model").is_dir(),
-    reason="KL_REALBED names no bed (a folder with sd-scripts/, venv/, base-model/, tokenizers/, datasets/)",
-)
-
-SPEC = """
-[run]
-script = "train_network.py"
-sd_scripts = "{folder}/sd-scripts"
-dataset_folder = "{bed}/datasets/shapes"
-output_root = "output"
-[env]
-kind = "venv"
-path = "{bed}/venv"
-[env.variables]
-HF_HUB_OFFLINE = "1"
-[accelerate]
-cpu = true
-[model]
-pretrained_model_name_or_path = "{bed}/base-model"
-tokenizer_cache_dir = "{bed}/tokenizers"
-[network]
-network_module = "lycoris.kohya"
-network_dim = 4
-[network_args]
-algo = "locon"
-preset = "attn-mlp"
-[training]
-seed = 7
-mixed_precision = "no"
-max_data_loader_n_workers = 0
-sdpa = true
-"""
+pytestmark = needs(CHECKOUT, PYTHON, BASE_MODEL)
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +23,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two steps, all that is left: it was copied, its spec is gone, its checkout moved on and edited."""
     folder = tmp_path_factory.mktemp("real")
     checkout = folder / "sd-scripts"
-    shutil.copytree(BED / "sd-scripts", checkout, ignore=shutil.ignore_patterns(".git", "__pycache__"))
+    shutil.copytree(CHECKOUT, checkout, ignore=shutil.ignore_patterns(".git", "__pycache__"))
     for words in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "as it is")):
         _git(checkout, *words)
     with (checkout / "train_network.py").open("a") as script:
         script.write("\n# edited before the launch\n")
     (checkout / "untracked.bin").write_bytes(bytes(range(256)))
-    (folder / "shapes.toml").write_text(SPEC.format(bed=BED, folder=folder))
-    done = _kl(folder, "launch", NAME)
+    (folder / "shapes.toml").write_text(lora_spec("seed = 7\n", checkout=checkout))
+    done = kl(folder, "launch", NAME)
     assert done.returncode == 0, done.stderr + done.stdout
     (folder / "shapes.toml").unlink()
     (checkout / "untracked.bin").unlink()
@@ -79,7 +46,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_kl_reproduce_makes_the_same_tensors(run: Path) -> None:
     before = _state(run.parent.parent / "sd-scripts")
-    done = _kl(run.parent, "reproduce", f"./{NAME}", "--json")
+    done = kl(run.parent, "reproduce", f"./{NAME}", "--json", home=run.parent.parent / "home")
     assert done.returncode == 0, done.stderr + done.stdout
     said = json.loads(done.stdout)
     assert said["identical"] is True, said
@@ -120,11 +87,3 @@ def _git(folder: Path, *words: str) -> str:
     identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
     done = subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True)
     return done.stdout
-
-
-def _kl(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    home = folder if (folder / "sd-scripts").is_dir() else folder.parent
-    homes = {name: str(home / "home" / name) for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")}
-    command = [sys.executable, "-m", "launcher", *arguments]
-    environ = {**os.environ, **homes, "HOME": str(home / "home"), "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)

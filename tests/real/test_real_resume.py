@@ -7,56 +7,27 @@ import math
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from real_bed import BASE_MODEL, CHECKOUT, PYTHON, SHAPES, kl_environ, kl_words, lora_spec, needs
 
 from launcher.data.safetensors_header import Header, read_header
 from launcher.run.progress import parse_progress
 from launcher.run.states import State, find_states, look_at_state
 
-BED = Path(os.environ.get("KL_REALBED", ""))
 NAME = "shapes-v1s12"
 DEADLINE = 600.0  # seconds for one attempt
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("KL_REALBED") or not (BED / "base-model").is_dir(),
-    reason="KL_REALBED names no bed (a folder with sd-scripts/, venv/, base-model/, tokenizers/, datasets/)",
-)
+pytestmark = needs(CHECKOUT, PYTHON, BASE_MODEL)
 
-SPEC = """
-[run]
-script = "train_network.py"
-sd_scripts = "{bed}/sd-scripts"
-dataset_folder = "dataset"
-output_root = "output"
-[env]
-kind = "venv"
-path = "{bed}/venv"
-[env.variables]
-HF_HUB_OFFLINE = "1"
-[accelerate]
-cpu = true
-[model]
-pretrained_model_name_or_path = "{bed}/base-model"
-tokenizer_cache_dir = "{bed}/tokenizers"
-[network]
-network_module = "lycoris.kohya"
-network_dim = 4
-[network_args]
-algo = "locon"
-preset = "attn-mlp"
-[training]
+OPTIONS = """
 seed = 7
 learning_rate = 1e-3
 lr_scheduler = "cosine"
 lr_warmup_steps = 2
-mixed_precision = "no"
-max_data_loader_n_workers = 0
-sdpa = true
 save_every_n_steps = 2
 save_every_n_epochs = 2
 save_state = true
@@ -82,16 +53,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("real")
     images = folder / "dataset" / "img"
     images.mkdir(parents=True)
-    for file in sorted((BED / "datasets" / "shapes" / "img").iterdir()):
+    for file in sorted((SHAPES / "img").iterdir()):
         if file.stem in ("0", "1", "2"):
             (images / file.name).write_bytes(file.read_bytes())
     (folder / "dataset" / "config.toml").write_text(DATASET.format(images=images))
-    (folder / "shapes.toml").write_text(SPEC.format(bed=BED))
+    (folder / "shapes.toml").write_text(lora_spec(OPTIONS, dataset="dataset"))
     directory = folder / "output" / NAME
     _killed_after(f"{NAME}-step00000004-state", folder, directory, "launch", NAME)
     _killed_after(f"{NAME}-000002-state", folder, directory, "resume", f"output/{NAME}")
     _killed_after(f"{NAME}-step00000008-state", folder, directory, "resume", f"output/{NAME}")
-    done = _kl(folder, "resume", f"output/{NAME}")
+    done = _started(folder, "resume", f"output/{NAME}")
     output = (folder / "kl.log").read_text()
     assert done.wait(DEADLINE) == 0, output
     return directory
@@ -155,18 +126,14 @@ def test_the_last_loss_has_no_zero_in_its_mean(run: Path) -> None:
     assert min(losses) > 0.7  # each is about 1
 
 
-def _kl(folder: Path, *words: str) -> subprocess.Popen[bytes]:
-    home = str(folder / "home")
-    environment = {**os.environ, "HOME": home, "XDG_STATE_HOME": f"{home}/state", "XDG_CACHE_HOME": f"{home}/cache"}
+def _started(folder: Path, *words: str) -> subprocess.Popen[bytes]:
     with (folder / "kl.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "launcher", *words], cwd=folder, env=environment, stdout=log, stderr=log
-        )
+        return subprocess.Popen(kl_words(*words), cwd=folder, env=kl_environ(folder / "home"), stdout=log, stderr=log)
 
 
 def _killed_after(saved: str, folder: Path, directory: Path, *words: str) -> None:
     """Train until the state `saved` is whole, then kill every process of the trainer; kl ends by itself."""
-    process = _kl(folder, *words)
+    process = _started(folder, *words)
     state = directory / saved
     deadline = time.monotonic() + DEADLINE
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from real_bed import BASE_MODEL, CHECKOUT, PYTHON, SHAPES, TOKENIZERS, needs, site_packages
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plan"))
 
@@ -22,13 +23,7 @@ from launcher.plan.checks.rules import attention, buckets, caching, captions, fl
 from launcher.plan.checks.rules.rule import apply_rules
 from launcher.plan.values import words_of
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
-CHECKOUT, PYTHON = BED / "sd-scripts", BED / "venv/bin/python"
-
-pytestmark = pytest.mark.skipif(
-    not CHECKOUT.is_dir() or not PYTHON.exists() or not (BED / "base-model").is_dir(),
-    reason="needs a bed of sd-scripts: set KL_REALBED to a folder with sd-scripts/, venv/, base-model/, tokenizers/",
-)
+pytestmark = needs(CHECKOUT, PYTHON, BASE_MODEL)
 
 MODULES = (caching, captions, noise, loss, flow, precision, attention, buckets, network)
 RULES = tuple(rule for module in MODULES for rule in module.RULES)
@@ -164,8 +159,7 @@ def test_nothing_is_said_about_sound_specs(tmp_path: Path, script: str) -> None:
 
 
 def _candidate(folder: Path, script: str, text: str) -> Candidate:
-    (site,) = (BED / "venv" / "lib").glob("python3*/site-packages")
-    return real_candidate(folder, NEEDED + text, CHECKOUT, (site,), script)
+    return real_candidate(folder, NEEDED + text, CHECKOUT, (site_packages(),), script)
 
 
 def _argv(candidate: Candidate) -> Iterable[str]:
@@ -178,7 +172,7 @@ def _argv(candidate: Candidate) -> Iterable[str]:
 def _to_train() -> Sequence[str]:
     """Options that let a tiny model begin to train. The later one of two wins."""
     return (
-        "--pretrained_model_name_or_path", str(BED / "base-model"), "--tokenizer_cache_dir", str(BED / "tokenizers"),
-        "--train_data_dir", "", "--dataset_config", str(BED / "datasets/shapes/config.toml"), "--network_dim", "2",
+        "--pretrained_model_name_or_path", str(BASE_MODEL), "--tokenizer_cache_dir", str(TOKENIZERS),
+        "--train_data_dir", "", "--dataset_config", str(SHAPES / "config.toml"), "--network_dim", "2",
         "--max_train_steps", "1", "--max_data_loader_n_workers", "0", "--output_dir", "/nonexistent",
     )  # fmt: skip

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from real_bed import CHECKOUT, PYTHON, needs, site_packages
 
 from launcher.base.findings import Finding, Severity
 from launcher.plan.checks.rules import hub, logging, processes, resume, sampling, saving, steps
@@ -23,14 +24,9 @@ from launcher.plan.checks.rules.rule import apply_rules
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "plan"))
 from candidate_bed import real_candidate
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
-CHECKOUT = BED / "sd-scripts"
 RULES = [rule for module in (saving, steps, resume, sampling, logging, processes, hub) for rule in module.RULES]
 
-pytestmark = pytest.mark.skipif(
-    not CHECKOUT.is_dir() or not (BED / "venv/bin/python").exists(),
-    reason="needs real sd-scripts and its environment: set KL_REALBED to a folder with sd-scripts and venv/bin/python",
-)
+pytestmark = needs(CHECKOUT, PYTHON)
 
 _NEEDED = 'pretrained_model_name_or_path = "owner/model"\nnetwork_module = "networks.lora"\ntrain_data_dir = "img"\n'
 # The code, the options as a spec has them, and what the real trainer does with them in _TRAINER below.
@@ -173,8 +169,7 @@ RIGHT: dict[str, tuple[str, str] | None] = {
 
 
 def _findings(folder: Path, text: str) -> list[Finding]:
-    (packages,) = (BED / "venv" / "lib").glob("python3*/site-packages")
-    run = real_candidate(folder, _NEEDED + text, CHECKOUT, [packages])
+    run = real_candidate(folder, _NEEDED + text, CHECKOUT, [site_packages()])
     return list(apply_rules(RULES, replace(run, environ={**run.environ, "HOME": str(folder)})))
 
 
@@ -196,7 +191,7 @@ def trainer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     environ = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1"}
     environ.pop("WORLD_SIZE", None)
     (folder / "train_network.py").symlink_to(CHECKOUT / "train_network.py")
-    python = str(BED / "venv/bin/python")
+    python = str(PYTHON)
     done = subprocess.run(
         [python, str(script)], input=json.dumps(cases), cwd=folder, env=environ, capture_output=True, text=True,
         timeout=300, check=False,
@@ -210,10 +205,8 @@ def trainer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 def test_what_is_called_an_error_fails(
     tmp_path: Path, trainer: dict[str, str], code: str, text: str, outcome: str
 ) -> None:
-    if code.endswith("-missing"):
-        (packages,) = (BED / "venv" / "lib").glob("python3*/site-packages")
-        if (packages / code.removesuffix("-missing")).exists():
-            pytest.skip(f"the bed has {code.removesuffix('-missing')}")
+    if code.endswith("-missing") and (site_packages() / code.removesuffix("-missing")).exists():
+        pytest.skip(f"the bed has {code.removesuffix('-missing')}")
     if code == "resume-no-state":
         (tmp_path / "model.safetensors").touch()
     found = [finding for finding in _findings(tmp_path, text) if finding.code == code]
@@ -234,10 +227,9 @@ def test_what_is_right_works_and_is_not_blamed(tmp_path: Path, trainer: dict[str
 def test_the_templates_are_sound(tmp_path: Path, template: str) -> None:
     text = (Path(__file__).resolve().parents[2] / "templates" / f"{template}.toml").read_text(encoding="utf-8")
     script = "sdxl_train_network.py" if template.startswith("sdxl") else "train_network.py"
-    (packages,) = (BED / "venv" / "lib").glob("python3*/site-packages")
     (tmp_path / "prompts.txt").write_text("a fox\n")
     needed = 'pretrained_model_name_or_path = "owner/model"\ntrain_data_dir = "img"\nsample_prompts = "prompts.txt"\n'
-    run = real_candidate(tmp_path, needed + text, CHECKOUT, [packages], script)
+    run = real_candidate(tmp_path, needed + text, CHECKOUT, [site_packages()], script)
     short = ("save-steps-too-late", "sample-too-late")  # true of this run, which has 100 steps by its name
     found = [finding for finding in apply_rules(RULES, run) if finding.code not in short]
     assert [finding for finding in found if finding.severity is not Severity.ADVICE] == []

@@ -1,27 +1,19 @@
-"""`kl schema` of a real checkout and its environment: every template is valid, and what its modules read is known.
-
-Needs a bed: a folder, named by KL_REALBED, that holds a clone `sd-scripts` and `venv/bin/python`.
-"""
+"""`kl schema` of a real checkout and its environment: every template is valid, and what its modules read is known."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from real_bed import BED, CHECKOUT, PYTHON, needs
 
 from launcher.base.places import shipped_folder
 from launcher.cli.main import run
 from launcher.spec.toml_parser import loads
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
-
-pytestmark = pytest.mark.skipif(
-    not (BED / "sd-scripts").is_dir() or not (BED / "venv/bin/python").exists(),
-    reason="needs real sd-scripts and its environment: set KL_REALBED to a folder with sd-scripts and venv/bin/python",
-)
+pytestmark = needs(CHECKOUT, PYTHON)
 # Its command is given as others published it.
 UNREAD = {"pony-locon-guide": {"block_dims", "block_alphas", "rank_dropout_scale"}}
 

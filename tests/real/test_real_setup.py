@@ -1,21 +1,18 @@
 """The release that `kl setup` takes, against real sd-scripts; and a whole set-up that then trains.
 
-The first needs a bed, a folder named by KL_REALBED that holds a clone `sd-scripts` with its tags and `venv`. The whole
-set-up installs 6 GB from the package index of this machine, into a temporary folder, and trains four steps there: it
-takes ten minutes, and only runs with KL_REALSETUP set as well.
+The clone of the bed needs its tags. The whole set-up installs 6 GB from the package index of this machine, into a
+temporary folder, and trains four steps there: it takes ten minutes, and only runs with KL_REALSETUP set as well.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from real_bed import CHECKOUT, PYTHON, kl_words, lora_spec, needs, options_tool
 
 import launcher
 from launcher.setup.satisfied import requirement_lines
@@ -23,46 +20,18 @@ from launcher.setup.torch_build import USUAL, torch_said
 from launcher.setup.wishes import RELEASE
 from launcher.trainer.checkout import Checkout, open_checkout
 
-BED = Path(os.environ.get("KL_REALBED") or "/nonexistent")
 SCRIPTS = ("train_network.py", "sdxl_train_network.py", "flux_train_network.py", "sd3_train_network.py")
-SPEC = """
-[run]
-script = "train_network.py"
-dataset_folder = "{bed}/datasets/shapes"
-output_root = "output"
-[env.variables]
-HF_HUB_OFFLINE = "1"
-[accelerate]
-cpu = true
-[model]
-pretrained_model_name_or_path = "{bed}/base-model"
-tokenizer_cache_dir = "{bed}/tokenizers"
-[network]
-network_module = "lycoris.kohya"
-network_dim = 4
-[network_args]
-algo = "locon"
-preset = "attn-mlp"
-[training]
-mixed_precision = "no"
-max_data_loader_n_workers = 0
-sdpa = true
-"""
 
-pytestmark = pytest.mark.skipif(
-    not (BED / "sd-scripts" / ".git").is_dir() or not (BED / "venv/bin/python").exists(),
-    reason="needs real sd-scripts and its environment: set KL_REALBED to a folder with sd-scripts and venv/bin/python",
-)
+pytestmark = needs(CHECKOUT / ".git", PYTHON)
 
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """The release that kl sets up by itself."""
     folder = tmp_path_factory.mktemp("release") / "sd-scripts"
-    source = BED / "sd-scripts"
-    subprocess.run(["git", "clone", "-q", "--no-checkout", source, folder], check=True)
+    subprocess.run(["git", "clone", "-q", "--no-checkout", CHECKOUT, folder], check=True)
     listed = subprocess.run(
-        ["git", "-C", source, "sparse-checkout", "list"], capture_output=True, text=True, check=False
+        ["git", "-C", CHECKOUT, "sparse-checkout", "list"], capture_output=True, text=True, check=False
     )
     if listed.returncode == 0:  # a bed without the largest files
         words = ["sparse-checkout", "set", "--no-cone", *listed.stdout.splitlines()]
@@ -71,19 +40,9 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return open_checkout(folder)
 
 
-def _tool() -> ModuleType:
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "compare_options.py"
-    spec = importlib.util.spec_from_file_location("compare_options_for_setup", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_the_release_has_the_options_that_are_read(release: Checkout, script: str, tmp_path: Path) -> None:
-    result = _tool().compare(release, script, str(BED / "venv/bin/python"), "stub", tmp_path)
+    result = options_tool().compare(release, script, str(PYTHON), "stub", tmp_path)
     assert result.differences == () and result.options > 50
 
 
@@ -110,14 +69,13 @@ def test_a_fresh_home_trains_after_kl_setup_alone(tmp_path: Path) -> None:
     environ |= {"HOME": str(home), "PYTHONPATH": str(Path(launcher.__file__).parent.parent)}
 
     def kl(*words: str) -> str:
-        command = [sys.executable, "-m", "launcher", *words]
-        done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+        done = subprocess.run(kl_words(*words), cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    kl("setup", "--sd-scripts", str(BED / "sd-scripts"), "--env", "venv", "--cuda", "cpu", "--yes")
+    kl("setup", "--sd-scripts", str(CHECKOUT), "--env", "venv", "--cuda", "cpu", "--yes")
     assert "Nothing is left to do." in kl("setup")
-    (tmp_path / "shapes.toml").write_text(SPEC.format(bed=BED))
+    (tmp_path / "shapes.toml").write_text(lora_spec(installed=True))
     kl("launch", "shapes-v1s4")
     manifest = json.loads((tmp_path / "output" / "shapes-v1s4" / "run.json").read_text())
     assert manifest["outcome"] == "succeeded"

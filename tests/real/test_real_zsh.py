@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
 import pytest
+from real_bed import BASE_MODEL, CHECKOUT, PYTHON, SHAPES, TOKENIZERS, needs
 
 sys.path += [str(Path(__file__).parents[1] / name) for name in ("zsh", "setup")]
 
@@ -15,15 +15,11 @@ from conda_bed import conda_bed
 from issue_script import call, environment_like, lay_home, write_script
 from zsh_bed import NO_ZSH, kl_command
 
-BED = Path(os.environ.get("KL_REALBED", ""))
 NAME = "foobar-v1s4"
 
 pytestmark = [
     pytest.mark.skipif(NO_ZSH, reason="needs zsh"),
-    pytest.mark.skipif(
-        not os.environ.get("KL_REALBED") or not (BED / "base-model").is_dir(),
-        reason="KL_REALBED names no bed (a folder with sd-scripts/, venv/, base-model/, tokenizers/, datasets/)",
-    ),
+    needs(CHECKOUT, PYTHON, BASE_MODEL),
 ]
 
 
@@ -34,10 +30,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = root / "home"
     (root / "bin").mkdir()
     kl_command(root / "bin")
-    lay_home(home, BED / "sd-scripts", BED / "datasets" / "shapes")
-    environment_like(conda_bed(home, "conda").environment("sdscripts"), BED / "venv" / "bin" / "python")
+    lay_home(home, CHECKOUT, SHAPES)
+    environment_like(conda_bed(home, "conda").environment("sdscripts"), PYTHON)
     options = (
-        f"--pretrained_model_name_or_path={BED / 'base-model'}", f"--tokenizer_cache_dir={BED / 'tokenizers'}",
+        f"--pretrained_model_name_or_path={BASE_MODEL}", f"--tokenizer_cache_dir={TOKENIZERS}",
         "--network_module=lycoris.kohya", "--network_dim=4", "--network_args algo=locon preset=attn-mlp",
         "--mixed_precision=no", "--max_data_loader_n_workers=0", "--sdpa", "--save_every_n_steps=2", "--save_state",
         "--sample_every_n_steps=2", "--seed=7",
