@@ -130,6 +130,8 @@ def _of_command(command: Command, name: str, before: list[str], current: str) ->
                 given.append((option.name, attached))
             elif option and option.takes_value:
                 waiting = option
+            elif option:
+                given.append((option.name, ""))
         else:
             words.append(word)
     line = Line(name, tuple(given), tuple(words), current)
