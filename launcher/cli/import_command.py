@@ -67,13 +67,25 @@ def import_command(
 
 def _read(file: str) -> tuple[str, Path | None, str]:
     """The script's text, its path and what to call it. Raises KlError (spec refused) where it cannot be read."""
-    from launcher.spec.source_file import decoded, file_label, read_content
+    from launcher.base.errors import KlError
+    from launcher.spec.source_file import LARGEST, decoded, file_label, read_content
+    from launcher.spec.tree import refused
 
     if file == "-":
-        return decoded(sys.stdin.buffer.read(1024 * 1024), "standard input"), None, "standard input"
+        label = "what was pasted"
+        if sys.stdin.isatty():
+            print("Paste the command, and end with Ctrl-D in a line of its own.", file=sys.stderr)
+        content = sys.stdin.buffer.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise refused(f"There is more than {LARGEST // 1024} KiB of it.", label)
+        return decoded(content, label), None, label
     path = Path(os.path.expanduser(file))  # noqa: PTH111 - Path.expanduser raises for an unknown user
     label = file_label(path)
-    return decoded(read_content(path, label), label), path, label
+    try:
+        return decoded(read_content(path, label), label), path, label
+    except KlError as error:
+        hint = "Give a script of zsh, bash or sh, or - to paste a command."
+        raise KlError(error.message, code=error.code, where=error.where, hint=hint) from None
 
 
 def _training_vars(name: str) -> dict[str, str]:

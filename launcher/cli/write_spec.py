@@ -41,9 +41,12 @@ def write_spec_of(request: Request, plan: Plan, to: Path) -> None:
 
 
 def refuse_existing(to: Path | None) -> None:
-    """Raise KlError (output unavailable) for a file that is there: nothing is overwritten."""
+    """Raise KlError for a file that is there (output unavailable), and one whose name is none of a TOML spec (usage)."""
     from launcher.base.errors import ExitCode, KlError
 
+    if to is not None and to.suffix.lower() != ".toml":
+        hint = f"Write {to}.toml." if not to.suffix else "Specs are written as TOML."
+        raise KlError(f"{to} is no name of a spec: it does not end with .toml.", code=ExitCode.USAGE, hint=hint)
     if to is not None and os.path.lexists(to):
         hint = "Name another file, or remove this one."
         raise KlError(f"{to} is there already.", code=ExitCode.OUTPUT_UNAVAILABLE, hint=hint)
@@ -72,6 +75,6 @@ def say_where(to: Path, name: str | None) -> None:
         stem: str | None = parse_name(to.stem).text
     except KlError:
         stem = None
-    target = quote(str(to) if "/" in str(to) or to.suffix in (".toml", ".yaml", ".yml") else f"./{to}")
+    target = quote(str(to))
     named = f" --name {name}" if name and name != stem else ""
     print(f"The spec is {to}. kl check {target}{named} looks at it, kl launch {target}{named} trains.", file=sys.stderr)

@@ -60,6 +60,8 @@ def test_nothing_is_overwritten(bed: Bed) -> None:
         ended = bed.kl(*words.split(), "fox.toml")
         assert ended.code == 73 and "fox.toml is there already." in ended.err
     assert bed.kl("import", "train.sh", "--to", "no/folder.toml").code == 73
+    assert bed.kl("import", "train.sh", "--to", "fox.yaml").code == 64
+    assert "Write fox.toml." in bed.kl("plan", "fox.toml", "--write-spec", "fox").err
     assert bed.tree() == before
 
 
@@ -124,8 +126,11 @@ def test_what_cannot_be_imported(bed: Bed, text: str, code: int, said: str) -> N
 
 
 def test_no_file(bed: Bed) -> None:
-    assert bed.kl("import", "nothing.sh").code == 65
-    assert bed.kl("import", "img").code == 65
+    for name in ("nothing.sh", "img"):
+        ended = bed.kl("import", name)
+        assert ended.code == 65 and "Give a script of zsh, bash or sh" in ended.err
+    (bed.here / "latin.sh").write_bytes(b"python train.py --x=\xe9\n")
+    assert "latin.sh:1: The file is not UTF-8" in bed.kl("import", "latin.sh").err
     assert "There is no training command" in bed.kl("import", "-").err
 
 
