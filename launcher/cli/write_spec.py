@@ -41,7 +41,7 @@ def write_spec_of(request: Request, plan: Plan, to: Path) -> None:
 
 
 def refuse_existing(to: Path | None) -> None:
-    """Raise KlError for a file that is there (output unavailable), and one whose name is none of a TOML spec (usage)."""
+    """Raise KlError for a file that is there (output unavailable), and for a name that no TOML spec has (usage)."""
     from launcher.base.errors import ExitCode, KlError
 
     if to is not None and to.suffix.lower() != ".toml":
