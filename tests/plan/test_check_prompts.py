@@ -11,16 +11,8 @@ from candidate_bed import candidate_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plan_bed import NEEDED, USUAL, option, switch
-from trainer_sources import (
-    DRAWS,
-    LOAD_PROMPTS,
-    NOT_COMMENTED,
-    PIPELINE,
-    SAMPLE_IMAGES,
-    TABLES,
-    TRAIN_UTIL_HEAD,
-    drawing,
-)
+from prompt_sources import DRAWS, LOAD_PROMPTS, NOT_COMMENTED, PIPELINE, SAMPLE_IMAGES, TABLES, drawing
+from trainer_sources import TRAIN_UTIL_HEAD
 
 from launcher.base.findings import Finding, Severity
 from launcher.plan.checks.prompts import check_prompts

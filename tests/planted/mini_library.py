@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataset_sources import CONFIG_UTIL, TRAIN_UTIL
 from mini_options import common_arguments
 from network_sources import FLUX_BLOCKS, UNET
+from prompt_sources import DRAWS, LOAD_PROMPTS, PIPELINE, SAMPLE_IMAGES
 from trainer_sources import (
-    DRAWS,
     EIGHT_BIT,
     LION,
-    LOAD_PROMPTS,
-    PIPELINE,
     PRODIGY,
     READ_CAPTION,
-    SAMPLE_IMAGES,
     SCHEDULE_FREE,
     SHARED,
     TRAIN_UTIL_HEAD,
