@@ -95,6 +95,7 @@ NETWORK = """
     parser.add_argument("--skip_until_initial_step", action="store_true")
     parser.add_argument("--initial_epoch", type=int, default=None)
     parser.add_argument("--initial_step", type=int, default=None)
+    parser.add_argument("--validation_split", type=float, default=0.0)
 """
 CACHED = """
     parser.add_argument("--cache_text_encoder_outputs", action="store_true")

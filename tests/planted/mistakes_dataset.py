@@ -287,7 +287,6 @@ MISTAKES = (
         "sd15-folders",
         add("validation_split = 1.5"),
         "dataset-validation-split",
-        only=("real", "the miniature keeps no pictures for validation"),
     ),
     Planted(
         "folders-batch-0",
