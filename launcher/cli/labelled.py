@@ -28,5 +28,5 @@ def labelled(label: str, texts: Iterable[str], width: int, *, separator: str = "
 
 def _behind(label: str, text: str, room: int) -> Iterator[str]:
     for line in textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False):
-        yield f"  {label:<{LABEL}}{line}"
+        yield f"  {label:<{LABEL - 1}} {line}"  # a longer label has a blank behind it too
         label = ""

@@ -165,13 +165,21 @@ def _trained(
     started: Any = None,
 ) -> tuple[RunResult, ModelsCompared | None]:
     """Train it, and compare what came of it; kl.log has that too."""
+    from launcher.base.errors import ExitCode, KlError
     from launcher.run.kl_log import KlLog
     from launcher.run.launch import launch
     from launcher.run.outcome import Outcome
     from launcher.run.reproduced_weights import compare_models
 
     plan = reproduction.plan
-    result = launch(plan, screen, started, reproduction.reproduces)
+    try:
+        result = launch(plan, screen, started, reproduction.reproduces)
+    except KlError as error:
+        if error.code is not ExitCode.OUTPUT_UNAVAILABLE:
+            raise
+        beside = "It is made beside the run: copy the run directory to where there is room, and reproduce it there."
+        hint = "--as NEW gives it another name." if os.path.lexists(plan.directory) else beside
+        raise KlError(error.message, code=error.code, hint=hint) from None
     if result.outcome is not Outcome.SUCCEEDED:
         return result, None
     compared = compare_models(directory, manifest.final, plan.directory, plan.outputs.final)

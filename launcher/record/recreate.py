@@ -78,8 +78,11 @@ def recreate(
         home.mkdir(parents=True, exist_ok=True)
         with locked(home / f"{key}.lock"):
             return _sound(home, key, parts, contents)
-    except (GitError, OSError) as error:
+    except GitError as error:
         raise CannotRecreate(f"The code of {name} cannot be laid out below {home}: {error}.") from None
+    except OSError as error:
+        why = f"{error.strerror or error}. XDG_CACHE_HOME names another cache folder"
+        raise CannotRecreate(f"The code of {name} cannot be laid out below {home}: {why}.") from None
 
 
 def _parts(

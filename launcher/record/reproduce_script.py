@@ -57,7 +57,7 @@ command -v git >/dev/null || fail "git is not installed"
 PYTHON=$(command -v "$PYTHON") || fail "the interpreter is not there: PYTHON names another"
 case $PYTHON in /*) ;; *) PYTHON=$PWD/$PYTHON ;; esac
 : "${OUTPUT:=$RUN-reproduced}"
-mkdir -- "$OUTPUT" "$OUTPUT-code" || fail "OUTPUT names a folder that is not there yet"
+mkdir -- "$OUTPUT" "$OUTPUT-code" || fail "OUTPUT must name a new folder, with $OUTPUT-code beside it"
 CODE=$(cd -- "$OUTPUT-code" && pwd -P)
 OUTPUT=$(cd -- "$OUTPUT" && pwd -P)
 

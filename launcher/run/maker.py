@@ -120,9 +120,9 @@ def _recorded(file: Path, known: _Known, hashes: Hashes) -> Iterator[Maker]:
 
 
 def _with_weights(file: Path, known: _Known, hashes: Hashes) -> Iterator[Maker]:
-    """The runs that recorded a file with these weights."""
+    """The runs that recorded a file with these weights, the oldest first: what reproduces it has the same."""
     size = file.stat().st_size
-    for run, part in known:
+    for run, part in sorted(known, key=lambda each: each[1].attempts[0].started or "" if each[1].attempts else ""):
         for artifact in part.artifacts:
             alike = artifact.weights_sha256 and abs(artifact.size - size) <= _HEADER
             if alike and _same_weights(artifact, hashes()):

@@ -37,10 +37,11 @@ _MOST_RECORDED = 200
 
 @dataclass(frozen=True)
 class Unlike:
-    """Something that is not as it was. `said` is a whole sentence."""
+    """Something that is not as it was. `said` is a whole sentence. `gone`: it would do to put it back."""
 
     kind: str
     said: str
+    gone: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def _of_data(directory: Path, manifest: Manifest, notes: list[str], say: Say) ->
     for kind, check in ((MODEL, check_inputs), (DATASET, check_dataset)):
         for found in check(directory, manifest, quick=False, say=say):
             if not found.state.is_as_recorded:
-                yield Unlike(kind, _sentence(found))
+                yield Unlike(kind, _sentence(found), gone=found.state is State.GONE)
             elif found.state is State.NOTED or (found.state is State.NOT_RECORDED and kind == MODEL):
                 notes.append(_sentence(found))
 
@@ -211,6 +212,8 @@ def _refusal(name: str, unlike: Sequence[Unlike], allowed: Collection[str]) -> K
         return KlError(message, code=ExitCode.ENVIRONMENT_NOT_READY, findings=[*_findings(unlike)])
     message = f"{name} cannot be trained again as it was: {listed(kinds)} would not be the same."
     hint = f"To train it all the same, and have that recorded: {' '.join(f'--allow {kind}' for kind in kinds)}."
+    if any(each.gone for each in refused):
+        hint = f"Put what is gone back where it was; a link to it will do. {hint}"
     if PACKAGES in kinds or PYTHON in kinds:
         hint += " --sync-env makes an environment with the recorded packages."
     return KlError(message, code=ExitCode.SPEC_REFUSED, hint=hint, findings=[*_findings(refused)])

@@ -210,6 +210,7 @@ def test_what_it_was_made_of(bed: Bed) -> None:
         ("big.bin: 5 MB", ".env: its name is a secret's", "a: x", "b: y"),
     )  # fmt: skip
     package = RepositoryRecord("LyCORIS", "/lycoris", "b" * 40, "dev", True, None, None, None, "patches/LyCORIS.patch")
+    inside = RepositoryRecord("sd-scripts/a/sub/path", "/p", "c" * 40, "main", False, inside="sd-scripts")
     inputs = (
         InputRecord("pretrained_model_name_or_path", "/m/base.safetensors", 7_000_000_000, 1.0, "c" * 64, "31e35c80"),
         InputRecord("vae", "owner/vae", revision="d" * 40),
@@ -218,7 +219,7 @@ def test_what_it_was_made_of(bed: Bed) -> None:
     reproduced = ReproducedRecord("fox-v0s10", "/old/fox-v0s10", ATTEMPT.started, ("torch 2.7.1 is 2.8.0 here",))
     data = DatasetRecord("e" * 64, "dataset.json", 8, 7, 12_000_000, None)
     directory = _run(
-        bed, repositories=(changed, package), inputs=inputs, reproduces=reproduced, dataset=data,
+        bed, repositories=(changed, package, inside), inputs=inputs, reproduces=reproduced, dataset=data,
         artifacts=(ArtifactRecord(f"{NAME}.safetensors", "model", 1000),),
     )  # fmt: skip
     gpu = GpuRecord("NVIDIA H200", 150_000_000_000)
@@ -237,6 +238,7 @@ def test_what_it_was_made_of(bed: Bed) -> None:
         "                    left out of them: big.bin: 5 MB, .env: its name is a secret's, a: x and 1 more",
         "  LyCORIS           commit bbbbbbbbbbbb, branch dev, with uncommitted changes",
         "                    changes in patches/LyCORIS.patch",
+        "  sd-scripts/a/sub/path commit cccccccccccc, branch main, clean",
         "  environment       /home/lynx/venv/bin/python, CPython 3.10.12, torch 2.7.1 for CUDA 12.8, 2 packages",
         "  machine           den, Linux 6.8, 2 × NVIDIA H200 (150 GB), driver 570.1, 16 processors, 137 GB of memory",
         "  dataset           8 pictures, 7 captions, 12 MB, sha256 eeeeeeeeeeee, each in dataset.json",

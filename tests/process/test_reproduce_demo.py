@@ -27,15 +27,6 @@ def git(folder: Path, *words: str) -> str:
     return subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
-def kl(bed: Bed, *words: str, cwd: Path | None = None, **variables: str) -> Said:
-    environment = {**kl_environ(bed), **variables}
-    done = subprocess.run(
-        kl_words(*words), env=environment, cwd=cwd or bed.folder, stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
-    return Said(done.returncode, done.stdout, done.stderr)
-
-
 @pytest.fixture(scope="module")
 def bed(tmp_path_factory: pytest.TempPathFactory) -> Bed:
     bed = Bed(tmp_path_factory.mktemp("reproduce"))
@@ -78,11 +69,6 @@ def same_tensors(old: Path, new: Path) -> None:
     assert isinstance(found, WeightsComparison)
     assert found.identical, found
     assert found.tensors > 100
-
-
-def manifest_of(directory: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((directory / "run.json").read_text())
-    return found
 
 
 def test_the_weights_are_identical_and_the_checkout_is_not_touched(bed: Bed, demo: Demo, run: Path) -> None:
@@ -213,9 +199,11 @@ def test_code_that_is_lost_refuses_and_the_rest_of_it_is_allowed(bed: Bed, run: 
 def test_a_run_of_the_first_version_says_what_is_not_known(bed: Bed, run: Path, tmp_path: Path) -> None:
     copy = tmp_path / NAME
     shutil.copytree(run, copy)
-    for name in ("dataset.json", "environment.json", "reproduce.sh", "metadata.json"):
+    later = ("dataset.json", "environment.json", "reproduce.sh", "metadata.json")
+    for name in later:
         (copy / name).unlink(missing_ok=True)
     data = manifest_of(copy)
+    data["files"] = [record for record in data["files"] if record["name"] not in later]
     for field in ("inputs", "dataset", "reproduces"):
         del data[field]
     data["manifest_version"] = 1
@@ -247,10 +235,23 @@ def test_wrong_usage(bed: Bed, run: Path, words: tuple[str, ...], message: str) 
     assert message in said.err
 
 
-def test_a_name_that_is_taken_is_refused(bed: Bed, run: Path) -> None:
+def test_a_name_that_is_taken_is_refused(bed: Bed, run: Path, tmp_path: Path) -> None:
     said = kl(bed, "reproduce", str(run), "--as", NAME)
     assert said.code == ExitCode.OUTPUT_UNAVAILABLE
-    assert "exists already" in said.err
+    assert "exists already" in said.err and "--as NEW" in said.err
+    (elsewhere := tmp_path / "no room").mkdir()
+    shutil.copytree(run, elsewhere / NAME)
+    (elsewhere / "new-v1s4").symlink_to("/nowhere/at/all")
+    said = kl(bed, "reproduce", str(elsewhere / NAME), "--as", "new-v1s4")
+    assert said.code == ExitCode.OUTPUT_UNAVAILABLE and "--as NEW" in said.err
+
+
+def test_pictures_that_are_gone_are_to_be_put_back(bed: Bed, run: Path, changed: Path) -> None:
+    gone = sorted(changed.glob("*.png"))[0]
+    gone.unlink()
+    said = kl(bed, "reproduce", str(run))
+    assert said.code == ExitCode.SPEC_REFUSED
+    assert f"{gone.name} is gone" in said.err and "Put what is gone back where it was" in said.err
 
 
 def test_variables_set_only_now_are_left_out(bed: Bed, run: Path) -> None:

@@ -168,7 +168,7 @@ def test_what_is_there_is_never_written_over(bed: Bed) -> None:
     assert ran(script).returncode == 0
     again = ran(script)
     assert again.returncode != 0
-    assert "OUTPUT names a folder that is not there yet" in again.stderr
+    assert "OUTPUT must name a new folder" in again.stderr
 
 
 def test_a_submodule_and_a_repository_beside_the_checkout(bed: Bed, tmp_path: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from launcher.base.times import moment
 from launcher.record.hashes import FileHash, file_hash
-from launcher.record.manifest import ArtifactRecord, Attempt, Manifest, write_manifest
+from launcher.record.manifest import ArtifactRecord, Attempt, Manifest, read_manifest, write_manifest
 from launcher.run.maker import By, Maker, maker_of
 
 STARTED, ENDED = "2026-11-01T10:00:00+00:00", "2026-11-01T10:30:00+00:00"
@@ -119,6 +120,17 @@ def test_a_file_with_other_metadata_is_known_by_its_weights(tmp_path: Path) -> N
     assert found is not None and (found.run.name, found.by) == ("fox-v1s10", By.WEIGHTS)
     file.write_bytes(_safetensors("own", b"\3" * 64))
     assert _maker(file, [tmp_path / "out"]) is None
+
+
+def test_of_runs_with_the_same_weights_it_is_the_first(tmp_path: Path) -> None:
+    for name, day in (("a-v1s10", "03"), ("b-v1s10", "02"), ("c-v1s10", "04")):
+        directory = _recorded(tmp_path / "out", name, _safetensors("x"))
+        attempt = Attempt(started=f"2026-11-{day}T10:00:00+00:00", exit_code=0)
+        write_manifest(replace(read_manifest(directory), attempts=(attempt,)), directory)
+    file = tmp_path / "other.safetensors"
+    file.write_bytes(_safetensors("other metadata"))
+    found = _maker(file, [tmp_path / "out"])
+    assert found is not None and (found.run.name, found.by) == ("b-v1s10", By.WEIGHTS)
 
 
 def test_a_file_in_its_place_with_other_weights_is_told(tmp_path: Path) -> None:
