@@ -24,6 +24,10 @@ from launcher.spec.write_spec import Entry, Written, number_or_text
 from launcher.trainer.options import Option, ScriptOptions, Unread
 
 OWN = ("output_dir", "output_name", "logging_dir", "log_prefix")  # they become the run's name and run.output_root
+_OWN_HINTS = {
+    "output_dir": "Set output_root in [run], or OUTPUT_DIR: the folder that the run directory is made in.",
+    "output_name": "The run is named when it is launched: kl launch NAME, or --name NAME.",
+}
 _ITEM_KEY = re.compile(r"[^=\s-][^=]*")
 
 
@@ -124,11 +128,14 @@ def _import_group(group: list[Line], around: Around, result: Arguments) -> None:
             result.lost.append(f"{around.label}:{first.line}: {' '.join(word.text for word in group)}: {error.message}")
             return
         setting = _setting([word.text for word in group], replace(around, options=not_read(around.options.script)))
+    if setting.key in OWN:
+        if not why:
+            result.own[setting.key] = str(setting.value)
+        elif setting.key in _OWN_HINTS:
+            result.say(around, first.line, f"{setting.key} was left out: {why}.", _OWN_HINTS[setting.key])
+        return
     if why:
         result.say(around, first.line, f"{setting.key} stands as a comment: {why}.", "Set it as it is meant.")
-    if setting.key in OWN and not why:
-        result.own[setting.key] = str(setting.value)
-        return
     _add(group, setting, option, why, around, result)
 
 
@@ -150,11 +157,14 @@ def _add(
     group: list[Line], setting: Setting, option: Option | None, why: str | None, around: Around, result: Arguments
 ) -> None:
     name, line = setting.key, group[0].line
-    if name == "config_file" and not why:
+    if name == "config_file":
+        if why:  # the finding says it; its keys are extended, not set
+            result.lost.append(f"{around.label}:{line}: {group[0].text}: {why}")
+            return
         path = str(setting.value)
         result.extends.append(short(_whole(path if path.endswith(".toml") else f"{path}.toml", around), around.home))
         return
-    if name in ("config_file", "output_config"):
+    if name == "output_config":
         result.say(around, line, f"{name} was left out: a run of kl has no use for it.")
         return
     if name in result.entries:
@@ -172,8 +182,9 @@ def _add(
     try:
         value = _written(option, setting, around)
     except KlError as error:
-        result.say(around, line, f"{name}: {error.message}", error.hint)
-        value, where = str(setting.value), f"line {line}: {error.message}"
+        if not why:
+            result.say(around, line, f"{name}: {error.message}", error.hint)
+        value, where = str(setting.value), where or f"line {line}: {error.message}"
     comments = _comments(group)
     result.entries[name] = [Entry((heading_of(name),), name, value, *comments, off=where)]
 

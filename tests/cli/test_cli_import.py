@@ -88,7 +88,8 @@ def test_secrets_are_left_out_and_said(bed: Bed) -> None:
 
 def test_what_is_not_known_stands_as_a_comment(bed: Bed) -> None:
     (bed.here / "train.sh").write_text(
-        "python ~/sd-scripts/train_network.py $MORE --network_dim=$DIM --max_train_step 5 --nosuch=1\n"
+        "python ~/sd-scripts/train_network.py $MORE --network_dim=$DIM --max_train_step 5 --nosuch=1 \\\n"
+        "--output_dir=$O/x\n"
     )
     ended = bed.kl("import", "train.sh", "--to", "new.toml")
     text = (bed.here / "new.toml").read_text()
@@ -97,6 +98,7 @@ def test_what_is_not_known_stands_as_a_comment(bed: Bed) -> None:
     assert "max_train_steps = 5\n" in text and "nosuch = 1\n" in text
     assert "--max_train_step is written out: --max_train_steps." in ended.err
     assert "train_network.py has no option --nosuch." in ended.err
+    assert "output_dir was left out: O is not set in it." in ended.err and "output_dir" not in text
 
 
 def test_without_a_checkout(bed: Bed) -> None:
