@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -83,6 +84,7 @@ def _prepared(
     from launcher.base.nearest import nearest
     from launcher.cli.reading_progress import reading_progress
     from launcher.run.reproduce import KINDS, free_name, prepare
+    from launcher.setup.conda_environments import activated_again
     from launcher.spec.names import parse_name
 
     for kind in allow:
@@ -97,9 +99,12 @@ def _prepared(
             raise KlError(message, code=ExitCode.USAGE, hint="Give it a name with the same number.")
     own = manifest.name or directory.name
     with reading_progress() as say:
-        return prepare(
+        reproduction = prepare(
             directory, manifest, new_name or free_name(directory.parent, own), python=python, allowed=allow, say=say
         )
+    plan = reproduction.plan
+    plan = replace(plan, environment=activated_again(plan.environment, plan.variables))
+    return replace(reproduction, plan=plan, notes=(*reproduction.notes, *plan.environment.problems))
 
 
 def _synced(directory: Path, manifest: Manifest) -> Path:
@@ -124,7 +129,7 @@ def _on_this_terminal(
     reproduction: Reproduction, directory: Path, manifest: Manifest, *, plain: bool, as_json: bool
 ) -> int:
     from launcher.cli.launch import show_result
-    from launcher.cli.render import result_as_text, short, show_failure
+    from launcher.cli.render import short
     from launcher.run.gpu import GpuLine, chosen_gpus
     from launcher.run.screen import open_screen
 
@@ -134,25 +139,29 @@ def _on_this_terminal(
     screen.announce(f"{plan.name}: {manifest.name} once more, with {short(plan.trainer.checkout)}")
     result, compared = _trained(reproduction, directory, manifest, screen)
     if as_json:
-        if result.failure is not None:
-            show_failure(result)
-        print("\n".join(result_as_text(result)), file=sys.stderr)
+        show_result(result, plan, file=sys.stderr)
         print(json.dumps(_as_data(result, compared, reproduction), indent=2))
     else:
-        show_result(result)
+        show_result(result, plan)
         if compared is not None:
             print("\n  ".join(compared.lines))
     return result.exit_code
 
 
 def _detached(reproduction: Reproduction, directory: Path, manifest: Manifest) -> int:
+    from launcher.cli.failure_explained import note_doctors_findings
     from launcher.cli.launch import say_detached, show_result
     from launcher.run.detach import detached
     from launcher.run.screen import NullScreen
 
-    result = detached(lambda started: _trained(reproduction, directory, manifest, NullScreen(), started)[0])
+    plan = reproduction.plan
+
+    def trained(started: Any) -> RunResult:
+        return note_doctors_findings(_trained(reproduction, directory, manifest, NullScreen(), started)[0], plan)
+
+    result = detached(trained)
     if result is None:
-        return say_detached(reproduction.plan.name)
+        return say_detached(plan.name)
     show_result(result)
     return result.exit_code
 
@@ -169,7 +178,7 @@ def _trained(
     from launcher.run.kl_log import KlLog
     from launcher.run.launch import launch
     from launcher.run.outcome import Outcome
-    from launcher.run.reproduced_weights import compare_models
+    from launcher.run.reproduced_weights import ModelsCompared, compare_models
 
     plan = reproduction.plan
     try:
@@ -182,7 +191,11 @@ def _trained(
         raise KlError(error.message, code=error.code, hint=hint) from None
     if result.outcome is not Outcome.SUCCEEDED:
         return result, None
-    compared = compare_models(directory, manifest.final, plan.directory, plan.outputs.final)
+    recorded = {each.path: each.weights_sha256 for each in manifest.artifacts if each.weights_sha256}
+    try:
+        compared = compare_models(directory, manifest.final, plan.directory, plan.outputs.final, recorded)
+    except KeyboardInterrupt:  # the training is done, and how it ended is still to be said
+        compared = ModelsCompared(None, ("The models were not compared: Ctrl-C.",))
     KlLog(plan.directory).write("\n".join(compared.lines))
     return result, compared
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.base.words import counted, some_of
 from launcher.data.safetensors_header import Unreadable
 from launcher.data.weights import Largest, WeightsComparison, compare_weights
-from launcher.record.hashes import HashError, file_hash, folder_hash
+from launcher.record.hashes import HashError, file_hash, folder_hash, weights_hash
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,17 @@ class ModelsCompared:
     weights: WeightsComparison | None = None
 
 
-def compare_models(old: Path, old_names: Sequence[str], new: Path, new_names: Sequence[str]) -> ModelsCompared:
-    """Compare the final models in two run directories, by the names that each may have."""
+def compare_models(
+    old: Path, old_names: Sequence[str], new: Path, new_names: Sequence[str], recorded: Mapping[str, str] | None = None
+) -> ModelsCompared:
+    """Compare the final models in two run directories, by the names that each may have.
+
+    `recorded` are hashes of weights by the names of files in the old one, for a model that was moved away.
+    """
     before, after = _there(old, old_names), _there(new, new_names)
+    known = next((name for name in old_names if name in (recorded or {})), None)
+    if before is None and after is not None and recorded and known is not None:
+        return _by_hash(known, recorded[known], after)
     for found, directory in ((before, old), (after, new)):
         if found is None:
             return ModelsCompared(None, (f"{directory} has no final model to compare.",))
@@ -43,6 +51,18 @@ def compare_models(old: Path, old_names: Sequence[str], new: Path, new_names: Se
 
 def _there(directory: Path, names: Sequence[str]) -> Path | None:
     return next((directory / name for name in names if (directory / name).exists()), None)
+
+
+def _by_hash(name: str, recorded: str, after: Path) -> ModelsCompared:
+    try:
+        found = weights_hash(after)
+    except (OSError, HashError) as error:
+        return ModelsCompared(None, (f"{after.name} cannot be read: {getattr(error, 'strerror', None) or error}.",))
+    if found == recorded:
+        said = f"{after.name} is identical to {name}, by the hash of its weights: the file itself is gone."
+        return ModelsCompared(True, (said,))
+    said = f"{after.name} is not identical to {name}, of which only the hash is left: how far apart is not known."
+    return ModelsCompared(False, (said,))
 
 
 def _weights(before: Path, after: Path) -> ModelsCompared:

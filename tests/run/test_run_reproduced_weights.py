@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.record.hashes import weights_hash
 from launcher.run.reproduced_weights import ModelsCompared, compare_models
 
 
@@ -81,3 +82,15 @@ def test_folders_are_compared_by_their_files(places: tuple[Path, Path]) -> None:
         (place / name).mkdir()
         (place / name / "model_index.json").write_text("{}")
     assert compared(places, "").identical is True
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_model_that_was_moved_away_is_compared_by_its_recorded_weights(places: tuple[Path, Path], same: bool) -> None:
+    model(places[0] / "a.safetensors", {"x": (1.0, 2.0)}, note="then")
+    recorded = {"a.safetensors": str(weights_hash(places[0] / "a.safetensors"))}
+    (places[0] / "a.safetensors").unlink()
+    model(places[1] / "b.safetensors", {"x": (1.0, 2.0 if same else 3.0)}, note="now")
+    found = compare_models(places[0], ["a.safetensors"], places[1], ["b.safetensors"], recorded)
+    assert found.identical is same
+    assert "hash" in found.lines[0]
+    assert compare_models(places[0], ["a.ckpt"], places[1], ["b.safetensors"], recorded).identical is None
