@@ -24,7 +24,7 @@ def test_the_version_is_said_once() -> None:
 
 def test_the_command_is_kl() -> None:
     scripts = importlib.metadata.entry_points(group="console_scripts")
-    assert {entry.value for entry in scripts if entry.name == "kl"} == {"launcher.cli.main:main"}
+    assert {entry.value for entry in scripts if entry.name == "kl"} == {"launcher.__main__:main"}
 
 
 def test_the_package_is_typed() -> None:
@@ -77,7 +77,7 @@ def test_the_wheel_has_the_marker_the_command_and_the_license(wheel: zipfile.Zip
     assert f"{about}/licenses/LICENSE" in names
     entries = configparser.ConfigParser()
     entries.read_string(wheel.read(f"{about}/entry_points.txt").decode())
-    assert dict(entries["console_scripts"]) == {"kl": "launcher.cli.main:main"}
+    assert dict(entries["console_scripts"]) == {"kl": "launcher.__main__:main"}
 
 
 def test_an_installed_wheel_finds_its_folders(wheel: zipfile.ZipFile, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 Headings are free, so an option may stand at the top or under any name. The schema has two layers: `properties` and
 `$defs/heading` say what the value of each key may be, and `$defs/keys` which keys the script has at all. With several
 scripts the latter is that of the script which `run.script` names, and all of theirs where it names none.
+
+Editors for TOML read it as an older draft, in which what stands beside a `$ref` counts for nothing: so nothing does.
 """
 
 from __future__ import annotations
@@ -203,7 +205,7 @@ def _keys_schema(name: str, given: Sources, own: Mapping[str, Schema]) -> Schema
             alternatives(key for key in keys if key not in (*items, PROMPTS)): this,
         },
         "properties": own,
-        "additionalProperties": {"type": "object", **this},
+        "additionalProperties": {"type": "object", "allOf": [this]},
     }
 
 

@@ -59,7 +59,10 @@ def suggested(of: str, modules: Mapping[str, Taken], packages: Packages) -> dict
         new |= dict(taken.renamed)
         for name in taken.names:
             readers.setdefault(name, []).append(module)
-    said = {name: {"$ref": "#/$defs/item", "description": _readers(names)} for name, names in sorted(readers.items())}
+    said = {
+        name: {"allOf": [{"$ref": "#/$defs/item"}], "description": _readers(names)}
+        for name, names in sorted(readers.items())
+    }
     properties: dict[str, Schema] = dict(said)
     for name in properties.keys() & new.keys():
         properties[name] |= {"deprecated": True, "description": f"Old; write {new[name]}."}

@@ -9,7 +9,7 @@ from launcher.cli.main import run
 ORDER = (
     "new", "launch", "check", "plan", "dataset", "ls", "show", "note", "logs", "attach", "stop", "resume", "reproduce",
     "diff", "verify", "clean", "doctor", "record", "zsh", "import", "options", "schema", "templates", "setup",
-    "config", "findings", "demo",
+    "config", "findings", "completion", "demo",
 )  # fmt: skip
 
 
