@@ -8,11 +8,20 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
+
 from launcher.record.manifest import RepositoryRecord
 from launcher.record.recreate import recreate
 from launcher.record.repositories import RecordedCode, record_code
 
 IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "protocol.file.allow=always")
+
+
+def own_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home and a cache in `folder`, with none of the user's settings of git."""
+    (folder / "home").mkdir()
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
 
 
 def git(folder: Path, *words: str, stdin: bytes | None = None, **variables: str) -> str:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from code_bed import commit_all, files, git, listing, made_again, new_repository, recorded
+from code_bed import commit_all, files, git, listing, made_again, new_repository, own_home, recorded
 
 from launcher.record.manifest import RepositoryRecord
 from launcher.record.repositories import commit_there, commits_between, record_code, repository_at
@@ -17,10 +17,8 @@ PATCH = "patches/sd-scripts.patch"
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "home").mkdir()
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_home(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from odd_files import make_pipe, make_socket
 
 from launcher.base.places import cache_folder
 from launcher.record import hash_memory, hashes
@@ -213,18 +213,6 @@ def test_the_hash_of_weights_is_remembered_too(large: Path, readings: list[int],
     assert len(readings) == 2
 
 
-def _pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def _socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as opened:
-        here = Path.cwd()
-        os.chdir(path.parent)  # a socket's path is short
-        opened.bind(path.name)
-        os.chdir(here)
-
-
 def _folder(path: Path) -> None:
     path.mkdir()
 
@@ -240,8 +228,8 @@ def _nothing(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (_pipe, "is not a file"), (_socket, "is not a file"), (_folder, "is not a file"), (_nothing, "is not there"),
-        (_link_to_itself, "cannot be read: "),
+        (make_pipe, "is not a file"), (make_socket, "is not a file"), (_folder, "is not a file"),
+        (_nothing, "is not there"), (_link_to_itself, "cannot be read: "),
     ],
 )  # fmt: skip
 def test_what_is_no_file_is_said_and_not_waited_for(tmp_path: Path, make: object, said: str) -> None:

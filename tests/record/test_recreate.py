@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from code_bed import commit_all, files, git, listing, made_again, new_repository, recorded, tree_by_git
+from code_bed import commit_all, files, git, listing, made_again, new_repository, own_home, recorded, tree_by_git
 
 from launcher.base.places import cache_folder
 from launcher.record.recreate import CannotRecreate, recreate
@@ -17,10 +17,8 @@ from launcher.record.repositories import record_code
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "home").mkdir()
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_home(tmp_path, monkeypatch)
 
 
 @pytest.fixture
