@@ -64,4 +64,10 @@ def test_every_finding_is_made_from_a_code() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding":
                 makers.add(path.relative_to(ROOT / "launcher").as_posix())
-    assert makers == {"base/findings.py", "cli/render.py", "cli/failure_explained.py", "run/reproduce.py"}
+    assert makers == {
+        "base/findings.py",
+        "cli/render.py",
+        "cli/failure_explained.py",
+        "run/reproduce.py",
+        "plan/import_arguments.py",
+    }
