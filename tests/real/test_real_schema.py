@@ -11,7 +11,11 @@ from real_bed import BED, CHECKOUT, PYTHON, needs
 
 from launcher.base.places import shipped_folder
 from launcher.cli.main import run
+from launcher.plan.schema_options import keys_of, option_schema
+from launcher.plan.values import BadValue, is_key_value, meant_by_flag, words_of
 from launcher.spec.toml_parser import loads
+from launcher.trainer.checkout import open_checkout
+from launcher.trainer.reader import read_options
 
 pytestmark = needs(CHECKOUT, PYTHON)
 # Its command is given as others published it.
@@ -58,3 +62,25 @@ def test_every_template_is_valid(validator: Draft202012Validator) -> None:
 )
 def test_mistakes_are_refused(validator: Draft202012Validator, spec: str) -> None:
     assert len(list(validator.iter_errors(loads(spec)))) == 1
+
+
+VALUES = [True, False, 0, -3, 8, 150, 0.5, "", "x", "no", "fp16", "8", " 7 ", "1e-4", ".5", "inf", "75", None, [], ["a"],
+          [1, 2], ["1", "2"], [0.1, 0.2], [[1]], [True]]  # fmt: skip
+
+
+def test_values_are_taken_exactly_when_the_plan_takes_them() -> None:
+    checkout = open_checkout(BED / "sd-scripts")
+    wrong = []
+    for script in checkout.scripts:
+        options = read_options(checkout, script)
+        for key, option in keys_of(options).items():
+            if is_key_value(option):
+                continue
+            one = Draft202012Validator({**option_schema(key, option, options, str.strip), "$defs": {"heading": {}}})
+            same = [each for each in options.options if each.name == option.name and each.is_flag] or [option]
+            for value in VALUES:
+                words = (words_of(each, meant_by_flag(each, key, value)) for each in same)
+                taken = any(not isinstance(each, BadValue) for each in words)
+                if one.is_valid(value) is not taken:
+                    wrong.append(f"{script}: {key} = {value!r}")
+    assert wrong == []
