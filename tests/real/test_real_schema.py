@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -64,8 +65,10 @@ def test_mistakes_are_refused(validator: Draft202012Validator, spec: str) -> Non
     assert len(list(validator.iter_errors(loads(spec)))) == 1
 
 
-VALUES = [True, False, 0, -3, 8, 150, 0.5, "", "x", "no", "fp16", "8", " 7 ", "1e-4", ".5", "inf", "75", None, [], ["a"],
-          [1, 2], ["1", "2"], [0.1, 0.2], [[1]], [True]]  # fmt: skip
+VALUES: list[Any] = [
+    True, False, 0, -3, 8, 150, 0.5, "", "x", "no", "fp16", "8", " 7 ", "1e-4", ".5", "inf", "75", None, [], ["a"],
+    [1, 2], ["1", "2"], [0.1, 0.2], [[1]], [True],
+]  # fmt: skip
 
 
 def test_values_are_taken_exactly_when_the_plan_takes_them() -> None:
