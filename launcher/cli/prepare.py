@@ -146,7 +146,7 @@ def _draft(request: Request, environ: Mapping[str, str]) -> tuple[Plan, Candidat
             trainer=Trainer(checkout.path, checkout.commit, file),
             options=options,
             scripts_with=lambda name: scripts_with(checkout, name, file),
-            accelerate_options=_accelerate_options(environment),
+            accelerate_options=accelerate_options_of(environment),
             environment=environment,
             packages=Packages(checkout.path, tuple(site_packages(environment.python)) if not not_ready else ()),
             output_root=named.output_root
@@ -236,7 +236,7 @@ def _gpus(environ: Mapping[str, str]) -> int | None:
     return visible_gpus(environ, listed_gpus() or gpu_count())
 
 
-def _accelerate_options(environment: TrainingEnvironment) -> ScriptOptions | None:
+def accelerate_options_of(environment: TrainingEnvironment) -> ScriptOptions | None:
     """What `accelerate launch` of this environment accepts, read like the trainer's; None when it cannot be read."""
     folder = accelerate_folder(environment.python)
     if folder is None:

@@ -79,7 +79,7 @@ def schema_of(checkout: Checkout, script: str | None) -> Schema:
 def _environment(checkout: Path, config: UserConfig) -> tuple[tuple[Path, ...], ScriptOptions | None]:
     """The folders of packages of the environment that trains, and the options of its accelerate, as far as known."""
     from launcher.base.errors import KlError
-    from launcher.cli.prepare import _accelerate_options
+    from launcher.cli.prepare import accelerate_options_of
     from launcher.plan.tables import read_own_tables
     from launcher.setup.environments import Known, find_environment
     from launcher.trainer.packages import site_packages
@@ -90,4 +90,4 @@ def _environment(checkout: Path, config: UserConfig) -> tuple[tuple[Path, ...], 
     except KlError as error:
         print(f"warning: Items of LyCORIS and optimizers are not in the schema: {error.message}", file=sys.stderr)
         return (), None
-    return tuple(site_packages(environment.python)), _accelerate_options(environment)
+    return tuple(site_packages(environment.python)), accelerate_options_of(environment)
