@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -117,8 +117,8 @@ def say_detached(name: str) -> int:
     return 0
 
 
-def show_result(result: RunResult, plan: Plan | None = None) -> None:
-    """How it ended: the outcome and what it left on stdout, a failure's reason on stderr.
+def show_result(result: RunResult, plan: Plan | None = None, file: TextIO | None = None) -> None:
+    """How it ended: the outcome and what it left on stdout, or in `file`, a failure's reason on stderr.
 
     With its plan the doctor is asked whether he can explain the failure.
     """
@@ -128,4 +128,4 @@ def show_result(result: RunResult, plan: Plan | None = None) -> None:
     if result.failure is not None:
         show_failure(result)
         show_findings(doctors_findings(result, plan) if plan else ())
-    print("\n".join(result_as_text(result)))
+    print("\n".join(result_as_text(result)), file=file)

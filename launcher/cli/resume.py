@@ -54,9 +54,12 @@ def resume_command(
         print(text, file=sys.stderr)
     print(f"{plan.name}: goes on from {resumption.start.state.name}", file=sys.stderr)
     if detach:
+        from launcher.cli.failure_explained import note_doctors_findings
         from launcher.run.detach import detached
 
-        result = detached(lambda started: resume_and_resume(resumption, NullScreen(), started))
+        result = detached(
+            lambda started: note_doctors_findings(resume_and_resume(resumption, NullScreen(), started), plan)
+        )
         if result is None:
             return say_detached(plan.name)
     else:

@@ -1,4 +1,5 @@
-"""A run in a conda environment goes on in another shell: with what its activation did then, and its secrets of now."""
+"""A run in a conda environment goes on, and is trained once more, in another shell: with what its activation did then,
+and its secrets of now."""
 
 from __future__ import annotations
 
@@ -66,12 +67,14 @@ def _kl(bed: Bed, demo: Demo, *words: str, **more: str) -> tuple[int, list[dict[
 def test_it_goes_on_in_another_shell(bed: Bed, demo: Demo) -> None:
     crashed = _kl(bed, demo, "launch", NAME, "--plain", KL_DEMO_FAIL_AT_STEP="8", THEN="1")
     went_on = _kl(bed, demo, "resume", NAME, "--plain", THEN="2")
-    assert (crashed[0], went_on[0]) == (1, 0)
-    for _, trainers in (crashed, went_on):
+    again = _kl(bed, demo, "reproduce", NAME, "--plain", THEN="3")
+    assert (crashed[0], went_on[0], again[0]) == (1, 0, 0)
+    for _, trainers in (crashed, went_on, again):
         assert trainers
         for environ in trainers:
             assert environ["FROM_SCRIPT"] == "1", "as it was recorded"
             assert environ["HF_TOKEN"] == TOKEN and "NOISE" not in environ
-            assert environ["CONDA_DEFAULT_ENV"] == "lora"
-    text = (bed.root / NAME / "run.json").read_text()
-    assert TOKEN not in text and json.loads(text)["variables"]["FROM_SCRIPT"] == "1"
+            assert environ["CONDA_PREFIX"].endswith("/envs/lora")
+    for name in (NAME, f"{NAME}-reproduced"):
+        text = (bed.root / name / "run.json").read_text()
+        assert TOKEN not in text and json.loads(text)["variables"]["FROM_SCRIPT"] == "1"

@@ -159,6 +159,9 @@ def test_an_environment_that_is_gone(bed: Bed) -> None:
 def test_a_failed_launch_says_what_the_doctor_finds(bed: Bed) -> None:
     checkout = make_checkout(bed.folder / "sd-scripts")
     (checkout / "train_network.py").write_text(f"{TRAIN}\nif __name__ == '__main__':\n    import voluptuous\n")
+    for words in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "a release")):
+        identity = ("-c", "user.name=t", "-c", "user.email=t@t.invalid")
+        subprocess.run(["git", *identity, "-C", str(checkout), *words], check=True)
     files = {"accelerate/__init__.py": "", "accelerate/commands/__init__.py": ""}
     accelerate = Package("accelerate", "1.6.0", files={**files, "accelerate/commands/launch.py": ACCELERATE})
     installed = [each for each in instead(accelerate) if each.name != "voluptuous"]
@@ -168,11 +171,14 @@ def test_a_failed_launch_says_what_the_doctor_finds(bed: Bed) -> None:
         '[run]\nscript = "train_network.py"\n[model]\ntrain_data_dir = "img"\npretrained_model_name_or_path = "o/m"\n'
     )
     python = bed.folder / "venv" / "bin" / "python"
-    done = kl(bed, "launch", "fox-v1s10.toml", "--plain")
+    done = kl(bed, "launch", "fox-v1s10.toml", "--plain", "--set", "run.no_clean=true")
     assert done.returncode == 1, done.stderr
     assert "error: kl doctor: requirements.txt: voluptuous is not installed." in done.stderr
     assert f"  {python} -m pip install voluptuous==0.15.2" in done.stderr.splitlines()
     assert "transformers" not in done.stderr
+    again = kl(bed, "reproduce", "fox-v1s10", "--plain", "--allow", "dataset", "--allow", "model")
+    assert again.returncode == 1, again.stderr
+    assert f"  {python} -m pip install voluptuous==0.15.2" in again.stderr.splitlines()
 
 
 @pytest.fixture
