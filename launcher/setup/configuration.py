@@ -16,13 +16,21 @@ from launcher.setup.user_config import CHECKOUTS, ENVIRONMENTS, UserConfig, conf
 def is_configured(name: str, checkout: Path, environment: EnvironmentFacts) -> bool:
     """Whether the name stands for these two, and a spec that names neither gets them or others."""
     try:
-        config = read_user_config()
-        named = config.environments.get(name)
-        paths = config.checkouts.get(name), named.path if named else None
-        found = [written_path(path) if path else None for path in paths]
+        return places_of(name) == (checkout, environment.folder) and not _defaults(name, read_user_config())
     except KlError:
         return False
-    return found == [checkout, environment.folder] and not _defaults(name, config)
+
+
+def places_of(name: str) -> tuple[Path | None, Path | None]:
+    """The checkout's and the environment's folder that the configuration has under a name, None for what it has not.
+
+    Raises KlError for a configuration that cannot be read.
+    """
+    config = read_user_config()
+    named = config.environments.get(name)
+    paths = config.checkouts.get(name), named.path if named else None
+    found = [written_path(path) if path else None for path in paths]
+    return found[0], found[1]
 
 
 def configure(name: str, checkout: Path, environment: EnvironmentFacts) -> str | None:

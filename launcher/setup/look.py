@@ -18,11 +18,11 @@ from launcher.record.git import GitError, git
 from launcher.record.machine import gpus_here
 from launcher.setup.clone import wanted_revision
 from launcher.setup.conda import conda_program
-from launcher.setup.configuration import is_configured
+from launcher.setup.configuration import is_configured, places_of
 from launcher.setup.doctor.folders import nearest_existing
 from launcher.setup.facts import CheckoutFacts, Facts, Interpreter, Machine
 from launcher.setup.look_environment import look_at_environment
-from launcher.setup.made import read_mark
+from launcher.setup.made import is_taken, read_mark
 from launcher.setup.wishes import Wishes, remembered, source_folder
 from launcher.trainer.checkout import open_checkout
 from launcher.trainer.commit import head_commit
@@ -61,13 +61,30 @@ def setup_state(wishes: Wishes) -> Path:
 
 
 def remembered_wishes(wishes: Wishes) -> Wishes:
-    """The wishes, with those of the times before in the place of what is not said now."""
+    """The wishes, with those of the times before in the place of what is not said now.
+
+    Raises KlError for a configuration that cannot be read: it is written into at the end.
+    """
+    wishes = _with_places(wishes)
     return remembered(wishes, read_mark(checkout_folder(wishes)), read_mark(environment_folder(wishes)))
+
+
+def _with_places(wishes: Wishes) -> Wishes:
+    """The wishes, with the folders that kl's configuration has under this name where none are named."""
+    checkout, environment = places_of(wishes.name)
+    if wishes.checkout_folder is None and checkout is not None and not (wishes.adopt and wishes.source):
+        wishes = replace(wishes, checkout_folder=checkout)
+    if wishes.environment_folder is None and environment is not None:
+        made = read_mark(environment)
+        if made is None or wishes.kind in (None, made.kind):
+            wishes = replace(wishes, environment_folder=environment)
+    return wishes
 
 
 def look(wishes: Wishes, machine: Machine) -> Facts:
     """Everything that a set-up is planned from. Raises KlError for a source or revision that is not there."""
-    checkout = look_at_checkout(wishes)
+    # Without git nothing can be said of a checkout, and the plan says that git is missing.
+    checkout = look_at_checkout(wishes) if machine.git else CheckoutFacts(checkout_folder(wishes))
     environment = look_at_environment(environment_folder(wishes))
     return Facts(
         machine,
@@ -103,7 +120,7 @@ def look_at_machine(wishes: Wishes, environ: Mapping[str, str] = os.environ) -> 
 def look_at_checkout(wishes: Wishes) -> CheckoutFacts:
     """The checkout as it is, or the clone that it is to be made from. Raises KlError when that has no such revision."""
     folder = checkout_folder(wishes)
-    exists = os.path.lexists(folder) and not _is_empty(folder)
+    exists = is_taken(folder)
     facts = CheckoutFacts(folder, exists, made=read_mark(folder) if exists else None)
     if not exists:
         return _from_source(wishes, facts)
@@ -236,10 +253,6 @@ def _asked(*words: str) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout
-
-
-def _is_empty(folder: Path) -> bool:
-    return folder.is_dir() and not any(folder.iterdir())
 
 
 def _accelerate_file(environ: Mapping[str, str]) -> Path:

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from launcher.record.packages import installed_packages, torch_in
 from launcher.setup.facts import EnvironmentFacts
-from launcher.setup.made import read_mark
+from launcher.setup.made import is_taken, read_mark
 from launcher.setup.torch_build import build_of
 from launcher.trainer.packages import import_roots, site_packages
 
@@ -22,9 +22,9 @@ _LIBRARY = "library"  # the name of sd-scripts' own package (its setup.py)
 def look_at_environment(folder: Path) -> EnvironmentFacts:
     """What is there. Nothing is started or imported."""
     made = read_mark(folder)
-    exists = os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir()))
+    exists = is_taken(folder)
     python = folder / "bin" / "python"
-    if not os.access(python, os.X_OK):
+    if not os.access(python, os.X_OK) or not _is_its_own(python, folder):
         return EnvironmentFacts(folder, exists, made)
     site = tuple(each for each in dict.fromkeys(site_packages(python)) if folder in each.parents)
     roots = import_roots(site)
@@ -43,6 +43,15 @@ def look_at_environment(folder: Path) -> EnvironmentFacts:
         tuple(_requires(site, "xformers")),
         tuple(broken_packages(site)) if made is not None and made.running else (),
     )
+
+
+def _is_its_own(python: Path, folder: Path) -> bool:
+    """Whether packages that this interpreter installs come into this folder: a link leads into another's without a
+    pyvenv.cfg.
+    """
+    if (folder / "pyvenv.cfg").is_file():
+        return True
+    return Path(os.path.realpath(folder)) in Path(os.path.realpath(python)).parents
 
 
 def broken_packages(site: Iterable[Path]) -> Iterator[str]:

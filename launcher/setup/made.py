@@ -62,6 +62,11 @@ def read_mark(folder: Path) -> Made | None:
     return None
 
 
+def is_taken(folder: Path) -> bool:
+    """Whether something is there already: anything but an empty folder. A link leads to a place of somebody else's."""
+    return os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir() or any(folder.iterdir()))
+
+
 def write_mark(folder: Path, made: Made) -> None:
     """Note it: of a checkout inside `.git`, where it changes no work tree. Raises OSError."""
     place = folder / ".git" if made.kind == "checkout" and (folder / ".git").is_dir() else folder
@@ -93,7 +98,7 @@ def remove_made(folder: Path) -> None:
     made = None if folder.is_symlink() else read_mark(folder)
     if made is not None and not made.adopted:
         shutil.rmtree(folder)
-    elif folder.is_symlink() or not folder.is_dir() or any(folder.iterdir()):
+    elif is_taken(folder):
         raise _unavailable(
             f"{folder} is there already, and kl did not make it.", "Move it away, or name another folder."
         )

@@ -135,7 +135,7 @@ def _refuse_foreign(wishes: Wishes, environment: EnvironmentFacts, kind: str) ->
         )
     if environment.python is None:
         raise KlError(
-            f"{folder} is no environment: bin/python is not there.",
+            f"{folder} is no environment: it has no bin/python of its own.",
             code=ExitCode.ENVIRONMENT_NOT_READY,
             hint="Name another with --environment-folder.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from pathlib import Path
 from typing import Protocol
@@ -54,13 +55,21 @@ def perform(wishes: Wishes, machine: Machine, progress: Progress, stop: Stop) ->
         undone = [step for step in steps if step.done is None]
         unseen = [step for step in undone if step.name in did and step.name not in _KNOWN_BY_ITS_END]
         if unseen:
-            raise _failed(unseen[0], facts, "all commands ended well, but it is not what was asked for")
+            reason = "all commands ended well, but it is not what was asked for"
+            if unseen[0].name in _IN_ENVIRONMENT:
+                reason += f" in {facts.environment.folder}: pip's or uv's own settings may have it elsewhere"
+            raise _failed(unseen[0], facts, reason)
         left = [step for step in undone if step.name not in did]
         if not left:
             _at_the_end(wishes, facts)
             return facts
         did.append(left[0].name)
-        _do(left[0], wishes, facts, progress, stop)
+        try:
+            _do(left[0], wishes, facts, progress, stop)
+        except OSError as error:  # of what kl writes itself
+            reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            raise _failed(left[0], facts, reason, full=full) from None
 
 
 def log_of(step: Step, state: Path) -> Path:

@@ -94,6 +94,9 @@ def _not_a_file(path: Path, label: str, kind: int) -> KlError:
 def _unreadable(path: Path, label: str, error: Exception) -> KlError:
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, ValueError) or number in (errno.ENOENT, errno.ENOTDIR):
+        if path.is_symlink():
+            hint = "Put the file there, or remove the link."
+            return refused(f"{label} is a link to {os.path.realpath(path)}, which is not there.", label, hint=hint)
         return refused(f"There is no file {label}.", label, hint=_suggestion(path))
     why, hint = _REASONS.get(number or 0, (f"cannot be read: {os.strerror(number or 0)}", "Try to open it yourself."))
     return refused(f"{label} {why}.", label, hint=hint)

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from setting_up import REQUIREMENTS, SetupBed, commit, kl_setup, make_setup_bed, real_uv, state_of
+from setting_up import (
+    REQUIREMENTS,
+    SetupBed,
+    commit,
+    kl_setup,
+    make_setup_bed,
+    real_uv,
+    start_setup,
+    state_of,
+    wait_for,
+)
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +142,28 @@ def test_what_kl_did_not_make_is_left_alone(tmp_path: Path) -> None:
     done = kl_setup(bed, "--yes", "--checkout-folder", str(elsewhere))
     assert done.returncode == 69 and str(bed.environment) in done.stderr and not elsewhere.exists()
     assert (bed.checkout / "mine.txt").read_text() == (bed.environment / "mine.txt").read_text() == "mine"
+
+
+def test_a_link_to_an_empty_folder_is_left_alone(tmp_path: Path) -> None:
+    bed = make_setup_bed(tmp_path / "bed")
+    (tmp_path / "disk").mkdir()
+    bed.checkout.symlink_to(tmp_path / "disk")
+    done = kl_setup(bed, "--yes")
+    assert done.returncode == 69 and "kl did not make it" in done.stderr
+    assert bed.checkout.is_symlink() and not any((tmp_path / "disk").iterdir())
+
+
+def test_what_comes_in_the_way_meanwhile_is_named(tmp_path: Path) -> None:
+    bed = make_setup_bed(tmp_path / "bed")
+    (bed.folder / "slow-clone").touch()
+    process = start_setup(bed, "--yes")
+    wait_for(bed.folder / "began-clone", process)
+    bed.checkout.mkdir()
+    (bed.checkout / "mine.txt").touch()
+    (bed.folder / "slow-clone").unlink()
+    said = process.communicate()[0]
+    assert process.returncode == 69 and "Traceback" not in said
+    assert f"{bed.checkout}: Directory not empty." in said
 
 
 def test_a_checkout_of_the_users_own_is_used_in_place_when_told(tmp_path: Path) -> None:

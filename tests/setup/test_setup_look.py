@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from launcher.base.errors import KlError
-from launcher.setup.look import checkout_folder, environment_folder, look_at_checkout, look_at_machine
+from launcher.setup.facts import Machine
+from launcher.setup.look import (
+    checkout_folder,
+    environment_folder,
+    look,
+    look_at_checkout,
+    look_at_machine,
+    remembered_wishes,
+)
 from launcher.setup.look_environment import broken_packages, look_at_environment
 from launcher.setup.made import Made, write_mark
 from launcher.setup.wishes import Wishes
@@ -20,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
-    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", "CONDA_EXE", "MAMBA_EXE", "MAMBA_ROOT_PREFIX"):
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "CONDA_EXE", "MAMBA_EXE", "MAMBA_ROOT_PREFIX"):
         monkeypatch.delenv(name, raising=False)
     return folder
 
@@ -102,6 +110,57 @@ def test_environments_have_a_place_of_kls_own(home: Path) -> None:
     if sys.platform != "darwin":
         assert environment_folder(Wishes(name="sd3")) == own
     assert environment_folder(Wishes(environment_folder=Path("~/x"))) == home / "x"
+
+
+def test_a_name_keeps_its_places(home: Path, tmp_path: Path) -> None:
+    code, venv = tmp_path / "my code", tmp_path / "my venv"
+    config = home / ".config" / "kl" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[checkouts]\nsd3 = "{code}"\n[environments.sd3]\nkind = "venv"\npath = "{venv}"\n')
+    (code / ".git").mkdir(parents=True)
+    write_mark(code, Made(kind="checkout", name="sd3", source="/from/here"))
+    venv.mkdir()
+    write_mark(venv, Made(kind="venv", name="sd3", wished_cuda="cpu"))
+    found = remembered_wishes(Wishes(name="sd3", update=True))
+    assert (found.checkout_folder, found.environment_folder) == (code, venv)
+    assert (found.source, found.cuda) == ("/from/here", "cpu")
+    said = Wishes(name="sd3", checkout_folder=home / "a", environment_folder=home / "b")
+    assert remembered_wishes(said) == said, "what is said now wins"
+    in_place = remembered_wishes(Wishes(name="sd3", source=str(tmp_path / "own"), adopt=True, kind="conda"))
+    assert in_place.checkout_folder is None and in_place.environment_folder is None
+    assert remembered_wishes(Wishes(name="another")) == Wishes(name="another")
+
+
+def test_a_configuration_that_cannot_be_read_is_said_before_anything(home: Path) -> None:
+    config = home / ".config" / "kl" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("[run\n")
+    with pytest.raises(KlError, match="This is not TOML"):
+        remembered_wishes(Wishes())
+
+
+def test_without_git_nothing_is_said_of_the_source(clone: Path) -> None:
+    facts = look(Wishes(source=str(clone)), Machine(git=None))
+    assert not facts.checkout.exists and facts.checkout.target is None
+
+
+def test_a_link_is_a_place_of_somebody_elses(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (home / "sd-scripts").symlink_to(tmp_path / "empty")
+    assert look_at_checkout(Wishes()).exists and look_at_environment(home / "sd-scripts").exists
+
+
+def test_an_interpreter_of_another_environment_is_none(tmp_path: Path) -> None:
+    """pip would install into the other one."""
+    (tmp_path / "mine" / "bin").mkdir(parents=True)
+    python = tmp_path / "mine" / "bin" / "python"
+    python.symlink_to(sys.executable)
+    assert look_at_environment(tmp_path / "mine").python is None
+    python.unlink()
+    python.with_name("python3.10").write_text("#!/bin/sh\n")
+    python.with_name("python3.10").chmod(0o755)
+    python.symlink_to("python3.10")
+    assert look_at_environment(tmp_path / "mine").python == python, "as conda has it"
 
 
 def _package(site: Path, name: str, *, record: str | None = "") -> Path:

@@ -60,7 +60,9 @@ def test_links_that_lead_nowhere_or_back_to_themselves(tmp_path: Path) -> None:
     (tmp_path / "b.toml").symlink_to("a.toml")
     assert "leads back to itself" in _refusal(Path("a.toml")).message
     (tmp_path / "c.toml").symlink_to("gone.toml")
-    assert _refusal(Path("c.toml")).message == "There is no file c.toml."
+    said = _refusal(Path("c.toml"))
+    assert said.message == f"c.toml is a link to {tmp_path / 'gone.toml'}, which is not there."
+    assert said.hint == "Put the file there, or remove the link."
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
