@@ -16,27 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
+from launch_programs import ACCELERATE, BAR, HEADER, LAUNCH
 
 import launcher
 from launcher.base.origin import Origin, Source
 from launcher.plan.plan import Argument, Outputs, Plan, PlannedFile, Trainer, TrainingEnvironment
 
 DEADLINE = 60.0
-
-# Does what accelerate's simple_launcher does: another process, waited for, its failure raised.
-ACCELERATE = """
-import subprocess, sys
-words = sys.argv[1:]
-while words and words[0].startswith("--"):
-    words.pop(0)
-command = [sys.executable, *words]
-process = subprocess.Popen(command)
-process.wait()
-if process.returncode != 0:
-    raise subprocess.CalledProcessError(returncode=process.returncode, cmd=command)
-"""
-
-BAR = "steps:  {percent}%|#####     | {step}/{total} [00:01<00:01,  1.50s/it, avr_loss=0.25]"
 
 
 @dataclass(frozen=True)
@@ -80,37 +67,8 @@ def make_plan(
 ) -> Plan:
     """A plan that runs `script`, Python text with OUT, NAME, SIGNS, `bar`, `sign`, `gate`, … defined."""
     directory = bed.root / name
-    header = f"""
-        import os, signal, subprocess, sys, time
-        from pathlib import Path
-        OUT, NAME, SIGNS = Path({str(directory)!r}), {name!r}, Path({str(bed.signs)!r})
-        def bar(step, total):
-            text = {BAR!r}.format(percent=100 * step // total, step=step, total=total)
-            sys.stderr.write("\\r" + text)
-            sys.stderr.flush()
-        def sign(name):
-            (SIGNS / (name + ".partial")).write_text(str(os.getpid()))
-            (SIGNS / (name + ".partial")).rename(SIGNS / name)
-        def gate(name):
-            sign(name)
-            while not (SIGNS.parent / ("go-" + name)).exists():
-                time.sleep(0.01)
-        def save(name, stop_halfway=lambda: None):
-            text = b'{{"a":{{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}}}'
-            with (OUT / name).open("wb") as file:
-                file.write(len(text).to_bytes(8, "little") + text + b"ab")
-                file.flush()
-                stop_halfway()
-                file.write(b"cd")
-        def start_worker(apart):
-            worker = "import os, pathlib, signal, sys, time\\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\\n"
-            worker += "pathlib.Path(sys.argv[1] + '.partial').write_text(str(os.getpid()))\\n"
-            worker += "os.rename(sys.argv[1] + '.partial', sys.argv[1])\\ntime.sleep(1000)"
-            subprocess.Popen([sys.executable, "-c", worker, str(SIGNS / "worker")], start_new_session=apart)
-            while not (SIGNS / "worker").exists():
-                time.sleep(0.02)
-    """
-    text = textwrap.dedent(header) + textwrap.dedent(script)
+    header = HEADER.format(directory=str(directory), name=name, signs=str(bed.signs), bar=BAR)
+    text = header + textwrap.dedent(script)
     (bed.checkout / f"{name}.py").write_text(text, encoding="utf-8")
     kl = Origin(Source.KL, "kl")
     return Plan(
@@ -176,55 +134,6 @@ GATES_OF_RECORD = {
     "taken": ("launcher.run.recorder_results", "FileRecord"),
 }
 
-# Launches a pickled plan as the command line does, and says what came of it.
-_LAUNCH = """
-import json, pathlib, pickle, sys, time
-from launcher.base.errors import KlError
-from launcher.run import supervise
-from launcher.run.launch import launch
-from launcher.run.screen import PlainScreen
-patience = float(sys.argv[2])
-if sys.stdin.isatty():  # as a login shell does: this terminal's hangup is ours
-    import fcntl, termios
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-for name in ("WHEN_ASKED", "WHEN_LEFT_BEHIND"):
-    stages = getattr(supervise, name)
-    setattr(supervise, name, tuple(supervise.Stage(stage.signal, patience) for stage in stages))
-if sys.argv[3]:
-    import launcher.record.archive, launcher.run.launch
-    home = pathlib.Path(sys.argv[1]).parent
-    def gated(function):
-        def wait(*arguments, **more):
-            (home / "signs" / "kl.partial").write_text("0")
-            (home / "signs" / "kl.partial").rename(home / "signs" / "kl")
-            while not (home / "go-kl").exists():
-                time.sleep(0.01)
-            return function(*arguments, **more)
-        return wait
-    place, name = launcher.run.launch, "take" if sys.argv[3] == "before" else sys.argv[3]
-    if sys.argv[3] == "archive":  # in its middle: the files are there, their manifest is not
-        place, name = launcher.record.archive, "first_manifest"
-    if "." in sys.argv[3]:
-        import importlib
-        module, _, name = sys.argv[3].rpartition(".")
-        place = importlib.import_module(module)
-    setattr(place, name, gated(getattr(place, name)))
-try:
-    if sys.argv[4]:
-        from launcher.cli.launch import launch_detached
-        sys.exit(launch_detached(pickle.load(open(sys.argv[1], "rb"))))
-    result = launch(pickle.load(open(sys.argv[1], "rb")), PlainScreen())
-except KlError as error:
-    print(json.dumps({"error": error.message}), flush=True)
-    sys.exit(int(error.code))
-print(json.dumps({
-    "outcome": result.outcome.value, "directory": result.directory and str(result.directory),
-    "exception": result.failure.exception if result.failure else None,
-    "removed_to": result.removed_to and str(result.removed_to),
-    "artifacts": [artifact.path.name for artifact in result.artifacts],
-}), flush=True)
-sys.exit(result.exit_code)
-"""
 LONG = 1000.0  # patience that a test never waits for
 
 
@@ -267,7 +176,7 @@ def launched(
     with output.open("wb") as file:
         process = subprocess.Popen(
             [
-                sys.executable, "-c", _LAUNCH, str(pickled), str(patience),
+                sys.executable, "-c", LAUNCH, str(pickled), str(patience),
                 ".".join(GATES_OF_RECORD.get(gate, (gate,))), "detach" if detach else "",
             ],
             env=environment, start_new_session=True, stdin=subprocess.DEVNULL if terminal is None else terminal,
@@ -305,11 +214,12 @@ def kl_environ(bed: Bed) -> dict[str, str]:
     return {**os.environ, "HOME": home, "PYTHONPATH": source, "OUTPUT_DIR": str(bed.root), **folders}
 
 
-def kl(bed: Bed, *words: str) -> Said:
-    """Run the real command to its end."""
+def kl(bed: Bed, *words: str, cwd: Path | None = None, **variables: str) -> Said:
+    """Run the real command to its end, in the bed's folder unless told otherwise, with more variables."""
     done = subprocess.run(
-        kl_words(*words), env=kl_environ(bed), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+        kl_words(*words), env={**kl_environ(bed), **variables}, cwd=cwd or bed.folder, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     return Said(done.returncode, done.stdout, done.stderr)
 
 
@@ -319,9 +229,28 @@ def processes_of(bed: Bed) -> list[psutil.Process]:
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             ours = process.environ().get("KL_RUN", "").startswith(str(bed.root))
-            launches = _LAUNCH in process.cmdline() and any(str(bed.folder) in word for word in process.cmdline())
+            launches = LAUNCH in process.cmdline() and any(str(bed.folder) in word for word in process.cmdline())
             if (ours or launches) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
+    return found
+
+
+def go_on(bed: Bed, *gates: str) -> None:
+    """Open gates: those of the trainer's moments, when none is named."""
+    for gate in gates or MOMENTS:
+        (bed.folder / f"go-{gate}").touch()
+
+
+def own_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process has the home of a bed in `folder`, as the processes that it starts have."""
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    for name in ("CONFIG", "CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(folder / "home" / name.lower()))
+
+
+def manifest_of(directory: Path) -> dict[str, Any]:
+    """run.json as it stands, not as kl reads it."""
+    found: dict[str, Any] = json.loads((directory / "run.json").read_text())
     return found
 
 

@@ -14,9 +14,11 @@ from launching import (
     SUCCESS,
     Bed,
     Launched,
+    go_on,
     launched,
     make_bed,
     make_plan,
+    own_home,
     pid_of,
     processes_of,
     until,
@@ -35,8 +37,7 @@ NAME = "fox-v1s4"
 
 @pytest.fixture
 def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home" / "state"))
+    own_home(tmp_path, monkeypatch)
     return make_bed(tmp_path)
 
 
@@ -47,16 +48,9 @@ def _models(bed: Bed) -> dict[str, bytes]:
 def _reach(bed: Bed, moment: str) -> dict[str, bytes]:
     """Let the run come to a moment and no further; return the models that are there then."""
     waits = "training" if moment in ("start", "begun") else moment
-    for other in MOMENTS:
-        if other != waits:
-            (bed.folder / f"go-{other}").touch()
+    go_on(bed, *(other for other in MOMENTS if other != waits))
     pid_of(bed, "kl" if moment in GATES_OF_KL else moment)
     return _models(bed)
-
-
-def _go_on(bed: Bed) -> None:
-    for moment in ("kl", *MOMENTS):
-        (bed.folder / f"go-{moment}").touch()
 
 
 def _outcome(bed: Bed) -> Outcome | None:
@@ -100,7 +94,7 @@ def test_kl_is_sent(bed: Bed, number: signal.Signals, moment: str) -> None:
         kl.send(number)
         expected = _expected_of_kl(number, moment)
         if expected is not Outcome.STOPPED:  # a trainer that is stopped does not go on
-            _go_on(bed)
+            go_on(bed, "kl", *MOMENTS)
         (bed.folder / "go-kl").touch()
         code = kl.process.wait(60)
         stopped = 128 + number

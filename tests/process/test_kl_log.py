@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from launching import GATED_RUN, MOMENTS, SUCCESS, WAITING, Bed, kl, launched, make_bed, make_plan, pid_of, until
+from launching import GATED_RUN, SUCCESS, WAITING, Bed, go_on, kl, launched, make_bed, make_plan, pid_of, until
 
 from launcher.record.manifest import read_manifest
 from launcher.run.directory import KL_LOG
@@ -33,15 +33,10 @@ def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
     return make_bed(tmp_path)
 
 
-def _go_on(bed: Bed) -> None:
-    for moment in MOMENTS:
-        (bed.folder / f"go-{moment}").touch()
-
-
 def test_a_launch_in_the_background_leaves_word(bed: Bed) -> None:
     with launched(bed, make_plan(bed, GATED_RUN, NAME), detach=True) as foreground:
         assert foreground.process.wait(60) == 0
-        _go_on(bed)
+        go_on(bed)
         until(lambda: settle(bed.root / NAME)[1] is Outcome.SUCCEEDED, "it succeeds")
         until(lambda: "succeeded" in (bed.root / NAME / KL_LOG).read_text("utf-8"), "the last word")
     said = kl(bed, "logs", NAME, "--kl")
@@ -56,7 +51,7 @@ def test_a_closed_terminal_does_not_end_the_word(bed: Bed) -> None:
         pid_of(bed, "loading")
         launching.send(signal.SIGHUP)
         until(lambda: "the terminal was closed" in (bed.root / NAME / KL_LOG).read_text("utf-8"), "kl is silent")
-        _go_on(bed)
+        go_on(bed)
         assert launching.end()[0] == 0
     assert f"saved model {NAME}.safetensors" in (bed.root / NAME / KL_LOG).read_text("utf-8")
 
@@ -91,7 +86,7 @@ def test_a_bug_is_written_down_and_the_training_goes_on(bed: Bed, monkeypatch: p
     assert "a bug in kl" in said and "Traceback" in said and "ZeroDivisionError: not expected" in said
     manifest = read_manifest(plan.directory)
     assert manifest.attempts[0].ended is None and processes_of_run(plan.directory)
-    _go_on(bed)
+    go_on(bed)
     until(lambda: not processes_of_run(plan.directory), "it has ended")
     assert (plan.directory / f"{NAME}.safetensors").exists()
 

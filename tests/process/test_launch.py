@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from launching import SUCCESS, WAITING, Bed, launched, make_bed, make_plan, pid_of, runs, until
+from launching import SUCCESS, WAITING, Bed, launched, make_bed, make_plan, own_home, pid_of, runs, until
 
 from launcher.base.errors import ExitCode, KlError
 from launcher.record.manifest import read_manifest
@@ -24,8 +24,7 @@ from launcher.run.state import current_outcome
 @pytest.fixture
 def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
     bed = make_bed(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home" / "state"))
+    own_home(tmp_path, monkeypatch)
     return bed
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from launching import SUCCESS, Bed, make_bed, make_plan
+from launching import SUCCESS, Bed, make_bed, make_plan, own_home
 
 from launcher.base.errors import KlError
 from launcher.base.files import sha256_of
@@ -21,9 +21,7 @@ from launcher.run.screen import NullScreen
 
 @pytest.fixture
 def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home" / "state"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / "cache"))
+    own_home(tmp_path, monkeypatch)
     return make_bed(tmp_path)
 
 

@@ -16,9 +16,9 @@ import pytest
 from launching import (
     DEADLINE,
     GATED_RUN,
-    MOMENTS,
     SUCCESS,
     Bed,
+    go_on,
     kl,
     kl_environ,
     kl_words,
@@ -44,11 +44,6 @@ def bed(tmp_path: Path) -> Bed:
     return make_bed(tmp_path)
 
 
-def _go_on(bed: Bed, *moments: str) -> None:
-    for moment in moments or MOMENTS:
-        (bed.folder / f"go-{moment}").touch()
-
-
 def _ended(bed: Bed) -> Outcome:
     until(lambda: not processes_of(bed), "nothing runs any more")
     until(lambda: settle(bed.root / NAME)[1] is not Outcome.RUNNING, "it is over")
@@ -66,7 +61,7 @@ def test_it_goes_on_in_a_session_of_its_own_without_a_terminal(bed: Bed) -> None
         if sys.platform == "linux":
             for number in (0, 1, 2):
                 assert os.readlink(f"/proc/{attempt.kl_pid}/fd/{number}") == os.devnull  # noqa: PTH115
-        _go_on(bed)
+        go_on(bed)
         assert _ended(bed) is Outcome.SUCCEEDED
 
 
@@ -74,7 +69,7 @@ def test_a_closed_terminal_is_nothing_to_it(bed: Bed) -> None:
     with launched(bed, make_plan(bed, GATED_RUN, NAME), detach=True) as foreground:
         assert foreground.process.wait(60) == 0
         os.kill(read_manifest(bed.root / NAME).attempts[0].kl_pid or 0, signal.SIGHUP)
-        _go_on(bed)
+        go_on(bed)
         assert _ended(bed) is Outcome.SUCCEEDED
 
 
@@ -144,14 +139,14 @@ def test_an_error_keeps_its_code_and_hint() -> None:
 def test_attach_shows_the_run_to_its_end_and_returns_its_code(bed: Bed) -> None:
     with launched(bed, make_plan(bed, GATED_RUN, NAME), detach=True) as foreground:
         assert foreground.process.wait(60) == 0
-        _go_on(bed, "loading", "training")
+        go_on(bed, "loading", "training")
         pid_of(bed, "saving")
         with _command(bed, "attach", NAME) as attached:
             assert attached.stderr is not None
             said = ""
             while "step 1/4" not in said:
                 said += attached.stderr.readline()
-            _go_on(bed)
+            go_on(bed)
             out, err = attached.communicate(timeout=60)
     assert attached.returncode == 0
     assert "saved checkpoint fox-v1s4-step00000002.safetensors" in said + err
@@ -216,7 +211,7 @@ def test_attach_says_that_nobody_stays_with_the_run(bed: Bed) -> None:
         with _command(bed, "attach", NAME) as attached:
             assert attached.stderr is not None
             said = attached.stderr.readline()
-            _go_on(bed)
+            go_on(bed)
             out, _ = attached.communicate(timeout=60)
     assert "the kl that launched it is gone; kl logs fox-v1s4 --kl" in said
     assert attached.returncode == 0 and "fox-v1s4 succeeded" in out
@@ -229,7 +224,7 @@ def test_attach_to_a_run_that_fails_and_is_removed_says_why(bed: Bed) -> None:
         pid_of(bed, "loading")
         with _command(bed, "attach", NAME) as attached:
             until(lambda: _sleeps_in(attached.pid, bed), "it looks at the run")
-            _go_on(bed)
+            go_on(bed)
             out, err = attached.communicate(timeout=60)
     assert attached.returncode == 1
     assert "RuntimeError: no luck" in err and "fox-v1s4 failed" in out and "removed" in out
@@ -244,7 +239,7 @@ def _sleeps_in(pid: int, bed: Bed) -> bool:
 def test_ctrl_c_only_detaches(bed: Bed) -> None:
     with launched(bed, make_plan(bed, GATED_RUN, NAME), detach=True) as foreground:
         assert foreground.process.wait(60) == 0
-        _go_on(bed, "loading", "training")
+        go_on(bed, "loading", "training")
         pid_of(bed, "saving")
         with _command(bed, "attach", NAME) as attached:
             assert attached.stderr is not None
@@ -254,7 +249,7 @@ def test_ctrl_c_only_detaches(bed: Bed) -> None:
             _, err = attached.communicate(timeout=60)
         assert attached.returncode == 0
         assert "fox-v1s4 goes on" in err and "kl stop fox-v1s4 ends it" in err
-        _go_on(bed)
+        go_on(bed)
         assert _ended(bed) is Outcome.SUCCEEDED
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +14,17 @@ from launching import (
     MOMENTS,
     SUCCESS,
     Bed,
+    go_on,
     kl,
     launched,
     make_bed,
     make_plan,
+    own_home,
     pid_of,
     processes_of,
     until,
 )
+from odd_files import make_pipe, make_socket
 
 from launcher.base.files import sha256_of
 from launcher.base.origin import Origin, Source
@@ -43,9 +45,7 @@ KL = Origin(Source.KL, "kl")
 
 @pytest.fixture
 def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
-    for name in ("cache", "state", "config"):
-        monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(tmp_path / "home" / name))
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    own_home(tmp_path, monkeypatch)
     return make_bed(tmp_path)
 
 
@@ -65,11 +65,6 @@ def recorded_plan(bed: Bed, script: str, name: str = NAME, keep_failed: bool = F
     arguments = tuple(Argument(option, (f"--{option}={value}",), value, KL) for option, value in options.items())
     spec, copy = plan.files
     return replace(plan, arguments=(*plan.arguments, *arguments), files=(spec, replace(copy, content=config)))
-
-
-def go_on(bed: Bed, *names: str) -> None:
-    for name in names:
-        (bed.folder / f"go-{name}").touch()
 
 
 def is_true(directory: Path) -> Manifest:
@@ -132,7 +127,7 @@ def test_a_kl_that_is_killed_leaves_a_true_manifest(bed: Bed, gate: str, moment:
         pid_of(bed, moment)
         started.send(signal.SIGKILL)
         started.process.wait(60)
-        go_on(bed, *MOMENTS)
+        go_on(bed)
         until(lambda: not processes_of(bed), "nothing runs any more")
         until(lambda: settle(plan.directory)[1] is not Outcome.RUNNING, "it is over")
     manifest = is_true(plan.directory)
@@ -211,30 +206,18 @@ def test_a_picture_that_is_changed_while_it_trains_is_listed(bed: Bed) -> None:
         until(lambda: read_manifest(plan.directory).dataset, "the dataset is recorded")
         before = read_manifest(plan.directory).dataset
         (bed.folder / "img" / "a.png").write_bytes(b"another")
-        go_on(bed, *MOMENTS)
+        go_on(bed)
         assert started.end()[0] == 0
     listing = read_dataset_file(plan.directory)
     assert listing and listing.changed_meanwhile == (str(bed.folder / "img" / "a.png"),)
     assert is_true(plan.directory).dataset == before
 
 
-def _pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def _socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as opened:
-        here = Path.cwd()
-        os.chdir(path.parent)  # a socket's path is short
-        opened.bind(path.name)
-        os.chdir(here)
-
-
 def _unreadable(path: Path) -> None:
     path.write_bytes(UNREADABLE)
 
 
-@pytest.mark.parametrize("make", [_pipe, _socket, _unreadable])
+@pytest.mark.parametrize("make", [make_pipe, make_socket, _unreadable])
 def test_what_cannot_be_read_blocks_nothing(bed: Bed, make: object, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.read
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from launching import Bed, Said, kl_environ, kl_words
+from launching import Bed, kl
 
 from launcher.base.files import sha256_of
 from launcher.data.safetensors_header import Header, read_header
@@ -33,14 +32,6 @@ def _sparse_model(path: Path) -> Path:
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     os.truncate(path, 8 + len(header) + SIZE)
     return path
-
-
-def _kl(bed: Bed, *words: str, **variables: str) -> Said:
-    done = subprocess.run(
-        kl_words(*words), env={**kl_environ(bed), **variables}, cwd=bed.folder, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return Said(done.returncode, done.stdout, done.stderr)
 
 
 def _check(bed: Bed, model: Path) -> Manifest:
@@ -76,11 +67,11 @@ def test_the_record_of_a_training_that_failed_and_was_resumed_is_whole(tmp_path:
         f"pretrained_model_name_or_path={model}",
     )  # fmt: skip
     words = [word for each in settings for word in ("--set", each)]
-    failed = _kl(bed, "launch", str(demo.spec), "--name", NAME, *words, KL_DEMO_FAIL_AT_STEP="5")
+    failed = kl(bed, "launch", str(demo.spec), "--name", NAME, *words, KL_DEMO_FAIL_AT_STEP="5")
     assert failed.code == 1, failed.err
     first = read_manifest(bed.root / NAME)
     assert first.outcome == "failed" and all(each.sha256 for each in first.artifacts)
-    resumed = _kl(bed, "resume", NAME)
+    resumed = kl(bed, "resume", NAME)
     assert resumed.code == 0, resumed.err
     manifest = _check(bed, model)
     assert len(manifest.attempts) == 2 and manifest.dataset == first.dataset

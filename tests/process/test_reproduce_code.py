@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from launching import Bed, make_bed, make_plan
+from launching import Bed, make_bed, make_plan, own_home
 
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.origin import Origin, Source
@@ -56,9 +56,7 @@ def repository(folder: Path) -> None:
 
 @pytest.fixture
 def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
-    for name in ("CACHE", "STATE", "CONFIG"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name.lower()))
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    own_home(tmp_path, monkeypatch)
     bed = make_bed(tmp_path)
     for folder, name in (("beside", "helper.py"), ("library", "inner.py")):
         (tmp_path / folder).mkdir()

@@ -7,10 +7,9 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from launching import Bed, Said, kl_environ, kl_words, until
+from launching import Bed, kl, kl_environ, manifest_of, until
 
 from launcher.base.errors import ExitCode
 from launcher.data.weights import WeightsComparison, compare_weights
@@ -29,9 +28,7 @@ def git(folder: Path, *words: str) -> str:
 
 @pytest.fixture(scope="module")
 def bed(tmp_path_factory: pytest.TempPathFactory) -> Bed:
-    bed = Bed(tmp_path_factory.mktemp("reproduce"))
-    (bed.folder / "home").mkdir()
-    return bed
+    return Bed(tmp_path_factory.mktemp("reproduce"))
 
 
 @pytest.fixture(scope="module")

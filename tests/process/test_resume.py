@@ -7,10 +7,9 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-from launching import Bed, kl, kl_environ, kl_words, make_bed
+from launching import Bed, kl, kl_environ, kl_words, make_bed, manifest_of, own_home
 from resuming import NAME, TRAINER, UNBROKEN, model_names, resumable_plan
 
 from launcher.base.errors import ExitCode
@@ -27,8 +26,7 @@ from launcher.run.states import find_states
 @pytest.fixture
 def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
     bed = make_bed(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home" / "state"))
+    own_home(tmp_path, monkeypatch)
     return bed
 
 
@@ -39,11 +37,6 @@ def crashed(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> Plan:
     plan = resumable_plan(bed)
     assert launch(plan, NullScreen()).outcome is Outcome.FAILED
     return plan
-
-
-def manifest_of(plan: Plan) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((plan.directory / "run.json").read_text())
-    return found
 
 
 def refused(plan: Plan, bed: Bed, *words: str) -> str:
@@ -69,7 +62,7 @@ def test_resumed_three_times_it_is_one_run(bed: Bed, crashed: Plan, monkeypatch:
         assert header.metadata["ss_steps"] == str(step), name
     states = {(state.step, state.epoch) for state in find_states(crashed.directory, NAME).whole}
     assert states == {(2, 1), (4, 2), (6, 2), (8, 3), (10, 4), (12, 4)}
-    manifest = manifest_of(crashed)
+    manifest = manifest_of(crashed.directory)
     assert manifest["outcome"] == "succeeded"
     assert [attempt["first_step"] for attempt in manifest["attempts"]] == [None, 4, 6, 10]
     assert [attempt["last_step"] for attempt in manifest["attempts"]] == [5, 7, 10, 12]
@@ -81,7 +74,7 @@ def test_resumed_three_times_it_is_one_run(bed: Bed, crashed: Plan, monkeypatch:
 
 def test_only_what_says_where_to_start_is_changed(bed: Bed, crashed: Plan) -> None:
     assert kl(bed, "resume", NAME).code == 0
-    manifest = manifest_of(crashed)
+    manifest = manifest_of(crashed.directory)
     assert tuple(manifest["argv"]) == crashed.argv
     resumed = manifest["attempts"][1]["argv"]
     added = [word for word in resumed if word not in crashed.argv]
@@ -104,7 +97,7 @@ def test_a_half_written_state_is_skipped_and_said(bed: Bed, crashed: Plan) -> No
     said = kl(bed, "resume", NAME)
     assert said.code == 0, said.err
     assert f"{NAME}-step00000004-state is not whole: optimizer.bin breaks off: skipped" in said.err
-    assert manifest_of(crashed)["attempts"][1]["first_step"] == 2
+    assert manifest_of(crashed.directory)["attempts"][1]["first_step"] == 2
     assert model_names(crashed.directory) == UNBROKEN
 
 
@@ -125,7 +118,7 @@ def test_a_finished_run_is_refused_unless_more_steps_are_wanted(bed: Bed) -> Non
     longer = {f"{NAME}-step{step:08d}.safetensors" for step in (14, 16)}
     later = {f"{NAME}-{epoch:06d}.safetensors" for epoch in (5,)}
     assert model_names(plan.directory) == UNBROKEN | longer | later | {f"{NAME}-end00000012.safetensors"}
-    manifest = manifest_of(plan)
+    manifest = manifest_of(plan.directory)
     assert (manifest["steps"], manifest["outcome"], manifest["attempts"][1]["last_step"]) == (16, "succeeded", 16)
     assert "has finished with 16 steps" in refused(plan, bed)
 
@@ -137,7 +130,7 @@ def test_the_new_number_of_steps_holds_for_the_next_resume(
     assert kl(bed, "resume", NAME, "--steps", "14").code == 1
     monkeypatch.setenv("CRASH_AGAIN_AT", "0")
     assert kl(bed, "resume", NAME).code == 0
-    assert "--max_train_steps=14" in manifest_of(crashed)["attempts"][2]["argv"]
+    assert "--max_train_steps=14" in manifest_of(crashed.directory)["attempts"][2]["argv"]
     assert f"{NAME}-step00000014.safetensors" in model_names(crashed.directory)
 
 
@@ -176,7 +169,7 @@ def test_of_two_at_once_one_trains(bed: Bed, crashed: Plan) -> None:
     errors = [process.communicate()[1].decode() for process in both]
     codes = sorted(process.returncode for process in both)
     assert codes == [0, ExitCode.USAGE], errors
-    assert len(manifest_of(crashed)["attempts"]) == 2
+    assert len(manifest_of(crashed.directory)["attempts"]) == 2
     assert model_names(crashed.directory) == UNBROKEN
 
 

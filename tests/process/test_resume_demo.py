@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-from launching import Bed, Said, kl_environ, kl_words
+from launching import Bed, kl, manifest_of
 
 from launcher.base.errors import ExitCode
 from launcher.data.safetensors_header import Header, read_header
@@ -22,9 +19,7 @@ pytestmark = pytest.mark.skipif(bool(missing_packages()), reason="the demo's pac
 
 @pytest.fixture(scope="module")
 def bed(tmp_path_factory: pytest.TempPathFactory) -> Bed:
-    bed = Bed(tmp_path_factory.mktemp("resume"))
-    (bed.folder / "home").mkdir()
-    return bed
+    return Bed(tmp_path_factory.mktemp("resume"))
 
 
 @pytest.fixture(scope="module")
@@ -39,32 +34,18 @@ def demo(bed: Bed) -> Demo:
     return demo
 
 
-def kl(bed: Bed, demo: Demo, *words: str, **hooks: str) -> Said:
-    environment = {**kl_environ(bed), **hooks}
-    done = subprocess.run(
-        kl_words(*words), env=environment, cwd=demo.spec.parent, stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
-    return Said(done.returncode, done.stdout, done.stderr)
-
-
 @pytest.fixture(scope="module")
 def crashed(bed: Bed, demo: Demo) -> Path:
     """The directory of a run that was launched with `--set seed=7`, and crashed after 13 of 20 steps."""
-    said = kl(bed, demo, "launch", NAME, "--set", "seed=7", KL_DEMO_FAIL_AT_STEP="14")
+    said = kl(bed, "launch", NAME, "--set", "seed=7", cwd=demo.spec.parent, KL_DEMO_FAIL_AT_STEP="14")
     assert said.code == 1, said.err
     return bed.root / NAME
-
-
-def manifest_of(directory: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((directory / "run.json").read_text())
-    return found
 
 
 def test_another_spec_is_refused_with_what_is_otherwise(bed: Bed, demo: Demo, crashed: Path) -> None:
     before = demo.spec.read_text()
     demo.spec.write_text(before.replace("learning_rate = 3e-3", "learning_rate = 2e-3"))
-    said = kl(bed, demo, "resume", NAME)
+    said = kl(bed, "resume", NAME, cwd=demo.spec.parent)
     demo.spec.write_text(before)
     assert said.code == ExitCode.SPEC_REFUSED, said.err
     assert "learning_rate: 0.003 then, 0.002 now" in said.err
@@ -76,7 +57,7 @@ def test_another_spec_is_refused_with_what_is_otherwise(bed: Bed, demo: Demo, cr
 def test_a_spec_that_is_refused_today_is_not_trained_on(bed: Bed, demo: Demo, crashed: Path) -> None:
     before = demo.spec.read_text()
     demo.spec.write_text(f"{before}\n[more]\nnetwork_dimm = 4\n")
-    said = kl(bed, demo, "resume", NAME, "--as-recorded")
+    said = kl(bed, "resume", NAME, "--as-recorded", cwd=demo.spec.parent)
     demo.spec.write_text(before)
     assert said.code == ExitCode.SPEC_REFUSED, said.err
     assert "network_dimm" in said.err
@@ -86,7 +67,8 @@ def test_it_goes_on_and_says_what_has_changed(bed: Bed, demo: Demo, crashed: Pat
     demo.spec.write_text(f"{demo.spec.read_text()}\n# a remark\n")
     (demo.checkout / "README.md").write_text("changed\n")
     # What is set today is for other runs.
-    said = kl(bed, demo, "resume", NAME, "--plain", SD_REPO="/nowhere", STEPS="99", TRAINING_DIR="/nowhere")
+    today = {"SD_REPO": "/nowhere", "STEPS": "99", "TRAINING_DIR": "/nowhere"}
+    said = kl(bed, "resume", NAME, "--plain", cwd=demo.spec.parent, **today)
     assert said.code == 0, said.err
     changes = manifest_of(crashed)["attempts"][1]["changes"]
     assert f"the text of {demo.spec} was changed" in changes

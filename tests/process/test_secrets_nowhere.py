@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from launching import Bed, Said, kl_environ, kl_words
+from launching import Bed, Said, kl
 
 from launcher.demo.layout import Demo, lay_out, missing_packages
 from launcher.record.manifest import read_manifest
@@ -43,13 +43,9 @@ class Whole:
         _plant(self.demo)
 
     def kl(self, *words: str, **hooks: str) -> Said:
-        environment = {**kl_environ(self.bed), **ENVIRON, **hooks}
-        done = subprocess.run(
-            kl_words(*words), env=environment, cwd=self.demo.spec.parent, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        self.said += [(words[0], done.stdout), (words[0], done.stderr)]
-        return Said(done.returncode, done.stdout, done.stderr)
+        said = kl(self.bed, *words, cwd=self.demo.spec.parent, **{**ENVIRON, **hooks})
+        self.said += [(words[0], said.out), (words[0], said.err)]
+        return said
 
     def launch(self, name: str, *more: str, spec: Path | None = None, **hooks: str) -> Said:
         words = ("--name", name, "--set", "env.kind=python", "--set", f"env.path={self.python}", "--plain")
