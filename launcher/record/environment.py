@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from launcher.base.programs import ask
 from launcher.plan.secrets import secrets_in
 from launcher.record.machine import GpuRecord, gpus_here, host, memory, processor, system
 from launcher.record.packages import PackageRecord, TorchRecord, installed_packages, torch_in
@@ -98,17 +99,8 @@ def read_environment(python: Path, set_variables: Mapping[str, str]) -> tuple[En
 def python_record(python: Path, environ: Mapping[str, str]) -> tuple[PythonRecord, str | None]:
     """What an interpreter says of itself, and why it says nothing. Of its packages it loads none."""
     try:
-        done = subprocess.run(
-            [str(python), "-I", "-S", "-c", _QUESTION],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE,
-            check=True,
-            text=True,
-            errors="replace",
-            env=dict(environ),
-        )
-        version, implementation = done.stdout.split()[-2:]
+        said = ask((str(python), "-I", "-S", "-c", _QUESTION), _PATIENCE, environ)
+        version, implementation = said.split()[-2:]
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         said = " ".join(str(getattr(error, "stderr", None) or error).split())[-200:]
         return PythonRecord(str(python)), f"the version of {python}: {said}"

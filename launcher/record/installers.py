@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from launcher.base.words import counted, listed
@@ -17,16 +17,23 @@ from launcher.record.environment import PythonRecord, python_record
 from launcher.record.packages import PackageRecord, without_secrets
 from launcher.record.requirements import last_words, why_not
 
-# Set for another environment or project than the one that is made.
-_NOT_OURS = (
+# Set for another environment, project or repository than those that are made.
+_NOT_OURS = frozenset({
     "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER",
-    "PIP_PYTHON", "UV_PYTHON", "UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "UV_SYSTEM_PYTHON", "UV_WORKING_DIR",
-    "__PYVENV_LAUNCHER__",
-)  # fmt: skip
+    "PIP_PYTHON", "PIP_DRY_RUN", "UV_PYTHON", "UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "UV_SYSTEM_PYTHON",
+    "UV_WORKING_DIR", "__PYVENV_LAUNCHER__", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE",
+})  # fmt: skip
+_NOBODY_IS_ASKED = {"PIP_USER": "0", "PIP_NO_INPUT": "1", "GIT_TERMINAL_PROMPT": "0", "NO_COLOR": "1"}
 
 
 class CannotMakeEnvironment(Exception):  # noqa: N818 - as it is said
     """No environment like the recorded one can be made; the text says why, in whole sentences."""
+
+
+def surroundings(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables that git, pip and uv get: the user's settings, but for what is about another environment."""
+    return {**{name: value for name, value in environ.items() if name not in _NOT_OURS}, **_NOBODY_IS_ASKED}
 
 
 def make_venv(python: PythonRecord, folder: Path) -> None:
@@ -90,7 +97,7 @@ def _interpreters(python: PythonRecord, minor: str) -> Iterator[PythonRecord]:
     for name in (f"python{minor}", "python3", "python"):
         places.append(shutil.which(name) or "")
     for place in dict.fromkeys(filter(None, places)):
-        record, problem = python_record(Path(place), _environ())
+        record, problem = python_record(Path(place), surroundings())
         if problem is None:
             yield record
 
@@ -150,14 +157,9 @@ def _run(command: Sequence[str]) -> tuple[int, str]:
                 text=True,
                 errors="replace",
                 cwd=elsewhere,
-                env=_environ(),
+                env=surroundings(),
                 check=False,
             )
         except OSError as error:
             return 127, str(error)
     return done.returncode, without_secrets(done.stdout)
-
-
-def _environ() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _NOT_OURS}
-    return {**kept, "PIP_USER": "0", "PIP_NO_INPUT": "1", "GIT_TERMINAL_PROMPT": "0", "NO_COLOR": "1"}

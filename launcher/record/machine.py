@@ -11,6 +11,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.base.programs import ask
+
 _PATIENCE = 5.0  # seconds that a driver may take; one that hangs is not waited for
 _CARDS = Path("/sys/class/drm")
 _AMD = "0x1002"  # AMD's number as a maker of PCI devices
@@ -98,18 +100,7 @@ def memory() -> int:
 
 def ask_driver(program: str, *words: str, patience: float | None = None) -> str:
     """What nvidia-smi says. Raises OSError and subprocess.SubprocessError when it says nothing."""
-    done = subprocess.run(
-        [program, *words],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=patience or _PATIENCE,
-        check=True,
-        text=True,
-        errors="replace",
-        env={**os.environ, "LC_ALL": "C"},
-    )
-    return done.stdout
+    return ask((program, *words), patience or _PATIENCE, {**os.environ, "LC_ALL": "C"}, with_errors=True)
 
 
 def _gpu(line: str) -> tuple[GpuRecord, str]:

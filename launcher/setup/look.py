@@ -14,6 +14,7 @@ from pathlib import Path
 
 from launcher.base.errors import ExitCode, KlError
 from launcher.base.places import data_folder, state_folder
+from launcher.base.programs import ask
 from launcher.record.git import GitError, git
 from launcher.record.machine import gpus_here
 from launcher.setup.clone import wanted_revision
@@ -240,19 +241,9 @@ def _answering(program: str | None) -> str | None:
 
 def _asked(*words: str) -> str:
     try:
-        done = subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=_PATIENCE,
-            check=True,
-            text=True,
-            errors="replace",
-        )
+        return ask(words, _PATIENCE)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout
 
 
 def _accelerate_file(environ: Mapping[str, str]) -> Path:

@@ -7,7 +7,7 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -15,22 +15,13 @@ from typing import IO
 import psutil
 
 from launcher.base.errors import ExitCode, KlError
+from launcher.record.installers import surroundings
 from launcher.record.packages import without_secrets
 from launcher.setup.step import Command
 
 SETUP_VARIABLE = "KL_SETUP"  # names the set-up to everything that it starts
 _PATIENCE = 10.0  # seconds from asking a program to end to ending it
 _LOOK = 0.1  # seconds between two looks whether it has ended, or somebody wants to stop
-# Set for another environment or repository than those that are made.
-_NOT_OURS = frozenset({
-    "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER",
-    "PIP_PYTHON", "PIP_DRY_RUN", "UV_PYTHON", "UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "UV_SYSTEM_PYTHON",
-    "UV_WORKING_DIR", "__PYVENV_LAUNCHER__", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE",
-})  # fmt: skip
-_NOBODY_IS_ASKED = {
-    "PIP_USER": "0", "PIP_NO_INPUT": "1", "GIT_TERMINAL_PROMPT": "0", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1",
-}  # fmt: skip
 
 
 class Stopped(Exception):  # noqa: N818 - what it says
@@ -109,7 +100,7 @@ def run_command(command: Command, log: IO[bytes], state: Path, stop: Stop) -> in
         process = subprocess.Popen(
             command.argv,
             cwd=command.folder,
-            env=_variables(os.environ, state),
+            env={**surroundings(), "PYTHONUNBUFFERED": "1", SETUP_VARIABLE: str(state)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -156,8 +147,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=_PATIENCE)
     # SIGKILL goes to the group in any case: what the first signal left of it has nobody to end it later.
-
-
-def _variables(environ: Mapping[str, str], state: Path) -> dict[str, str]:
-    kept = {name: value for name, value in environ.items() if name not in _NOT_OURS}
-    return {**kept, **_NOBODY_IS_ASKED, SETUP_VARIABLE: str(state)}
