@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from typing import Annotated
 
 import typer
@@ -36,12 +37,14 @@ def doctor_command(
     from launcher.cli.installation import installation_of
     from launcher.cli.render import show_lines
     from launcher.cli.render_doctor import diagnoses_as_data, diagnoses_as_text
-    from launcher.setup.doctor.diagnose import diagnose, is_ready
+    from launcher.setup.doctor.diagnose import FOR_SCRIPTS, PATIENCE, diagnose, is_ready
 
-    installation = installation_of(target, sets or (), os.environ)
+    began = time.monotonic()
+    installation = installation_of(target, sets or (), os.environ, None if deep else FOR_SCRIPTS)
     if deep:
         print("torch is tried out: up to a minute, when it was not used for a while.", file=sys.stderr)
-    found = diagnose(installation, deep=deep)
+    spent = 0.0 if deep else min(time.monotonic() - began, FOR_SCRIPTS)
+    found = diagnose(installation, deep=deep, patience=PATIENCE - spent)
     if as_json:
         print(json.dumps(diagnoses_as_data(found), indent=1))
     else:

@@ -37,8 +37,15 @@ class _Asked:
     dataset_folder: Path | None = None
 
 
-def installation_of(target: str | None, sets: Sequence[str], environ: Mapping[str, str] = os.environ) -> Installation:
+def installation_of(
+    target: str | None,
+    sets: Sequence[str],
+    environ: Mapping[str, str] = os.environ,
+    patience: float | None = None,
+) -> Installation:
     """What a run would use, by its name or spec; without one what is configured.
+
+    `patience` is what a conda environment's activation scripts have, in seconds; None for as long as a launch gives.
 
     Raises KlError for a spec or configuration that cannot be read; what it names need not be there.
     """
@@ -48,7 +55,7 @@ def installation_of(target: str | None, sets: Sequence[str], environ: Mapping[st
     tables = read_own_tables(settings)
     problems: list[Diagnosis] = []
     checkout = _checkout(tables, config, problems)
-    environment = _environment(tables, environ, Known(config.environments, checkout), problems)
+    environment = _environment(tables, environ, Known(config.environments, checkout, patience), problems)
     activated = {**environment.secrets, **environment.variables} if environment else {}
     return Installation(
         checkout=checkout,
@@ -95,7 +102,7 @@ def _checkout(tables: OwnTables, config: UserConfig, problems: list[Diagnosis]) 
         return checkout_of(tables, config).path
     except KlError as error:
         said = error.message if not config.checkouts or error.hint is None else f"{error.message} {error.hint}"
-        problems.append(wrong("checkout", said, "kl setup"))
+        problems.append(wrong("checkout", said, _made_by(tables.run.sd_scripts, error)))
         return None
 
 
@@ -106,10 +113,19 @@ def _environment(
         environment = find_environment(tables, environ, known, as_it_is=True)
     except KlError as error:
         said = f"{error.message} {error.hint}" if error.hint else error.message
-        problems.append(wrong("environment", said, "kl setup"))
+        problems.append(wrong("environment", said, _made_by(tables.env.name, error)))
         return None
     problems += [advice("environment", problem) for problem in environment.problems]
     return environment
+
+
+def _made_by(name: str | None, error: KlError) -> str | None:
+    """The command that makes what is missing, under the name that is asked for; None for a name that is misspelt."""
+    if error.hint and error.hint.startswith("Did you mean"):
+        return None
+    from launcher.setup.wishes import A_NAME
+
+    return f"kl setup --name {name}" if name and A_NAME.fullmatch(name) else "kl setup"
 
 
 def _script(tables: OwnTables) -> str | None:

@@ -65,6 +65,12 @@ ENVIRONMENT: tuple[Cause, ...] = (
         (error("ModuleNotFoundError", r"No module named 'lycoris\b"),),
     ),
     Cause(
+        "lycoris-torch",
+        "LyCORIS is too new for this torch: from 4.1 on it cannot be imported with torch below 2.7.",
+        (Step("Install lycoris_lora below 4.1 with the environment's own pip, or a newer torch."),),
+        (error("ValueError", r"infer_schema\(func\): Parameter \w+ has unsupported type list\["),),
+    ),
+    Cause(
         "module-missing",
         "The Python module {module} is missing in the training environment.",
         (

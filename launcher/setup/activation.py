@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +31,18 @@ class Activation:
     problems: tuple[str, ...] = ()
 
 
-def activation(prefix: Path, environ: Mapping[str, str] = os.environ, *, cache: Path | None = None) -> Activation:
+def activation(
+    prefix: Path,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    cache: Path | None = None,
+    patience: float | None = None,
+) -> Activation:
     """What activation would make of `environ`. Where this environment is active already, its variables stay as they
     are now: somebody may have changed one since.
 
     A shell is started only when there are scripts, and once for scripts, packages and variables that stay the same.
+    All of them together have `patience` seconds, None for as many as a launch has.
     """
     active = active_prefixes(environ)
     again = bool(active) and _same(active[0], prefix)
@@ -42,7 +50,7 @@ def activation(prefix: Path, environ: Mapping[str, str] = os.environ, *, cache: 
     package, problems = environment_variables(prefix)
     left = {} if again else _left_behind(environ, active)
     leaving = () if again else tuple(each for one in active for each in reversed(scripts_in(one, "deactivate.d")))
-    done = _scripts_run(prefix, environ, leaving, {**own, **package}, left, again=again, cache=cache)
+    done = _scripts_run(prefix, environ, leaving, {**own, **package}, left, patience, again=again, cache=cache)
     problems = (*problems, *done.problems)
     if again:
         live = {name: environ.get(name, value) for name, value in {**package, **done.changed}.items()}
@@ -57,6 +65,7 @@ def _scripts_run(
     leaving: Sequence[Path],
     given: Mapping[str, str],
     left: Mapping[str, str | None],
+    patience: float | None,
     *,
     again: bool,
     cache: Path | None,
@@ -69,16 +78,18 @@ def _scripts_run(
     if not (leaving or entering):
         back = {name: value for name, value in left.items() if value is not None}
         return Changes(back, tuple(left.keys() - back.keys()))
-    from launcher.setup.activation_scripts import Ran, run_scripts, shell  # noqa: PLC0415 - few have scripts
+    from launcher.setup.activation_scripts import PATIENCE, Ran, run_scripts, shell  # noqa: PLC0415 - few have scripts
 
     programs = _programs(prefix, environ)
 
     def run() -> Changes:
-        first = run_scripts(leaving, environ, prefix) if leaving else Ran(environ)
+        most = PATIENCE if patience is None else patience
+        ends = time.monotonic() + most
+        first = run_scripts(leaving, environ, prefix, most, ends) if leaving else Ran(environ)
         start = {**_without(first.environ, left), **given}
         if again:
             start = {name: value for name, value in start.items() if name not in named_in(entering) - NEEDED}
-        last = run_scripts(entering, {**programs, **start, **given}, prefix)
+        last = run_scripts(entering, {**programs, **start, **given}, prefix, most, ends)
         before = start if again else environ
         changed = {name: value for name, value in last.environ.items() if {**programs, **before}.get(name) != value}
         gone = tuple(name for name in environ if name not in last.environ)

@@ -41,13 +41,20 @@ def shell(environ: Mapping[str, str]) -> str:
     return shutil.which("bash", path=path) or shutil.which("sh", path=path) or "/bin/sh"
 
 
-def run_scripts(scripts: Sequence[Path], environ: Mapping[str, str], folder: Path) -> Ran:
+def run_scripts(
+    scripts: Sequence[Path],
+    environ: Mapping[str, str],
+    folder: Path,
+    patience: float = PATIENCE,
+    ends: float | None = None,
+) -> Ran:
     """Run the scripts one after another, as activation does: in one shell, which is only started anew after a script
     that ended it. What they print is not shown.
 
-    `folder` is where they run. A script counts as failed when it said why; many end with a status that means nothing.
+    `folder` is where they run. They have `patience` seconds, until `ends` when others ran before them. A script counts
+    as failed when it said why; many end with a status that means nothing.
     """
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + patience if ends is None else ends
     state, left, problems = dict(environ), list(scripts), []
     while left:
         blocks, words, status = _run(left, state, folder, ends)
@@ -61,7 +68,7 @@ def run_scripts(scripts: Sequence[Path], environ: Mapping[str, str], folder: Pat
         script, *left = left
         if status is None:
             rest = f"; {', '.join(each.name for each in left)} did not run" if left else ""
-            problems.append(_problem(script, f"took more than {PATIENCE:g} s{rest}", state))
+            problems.append(_problem(script, f"took more than {patience:g} s{rest}", state))
             return Ran(state, tuple(problems), whole=False)
         said = words[len(blocks)] if len(blocks) < len(words) else ""
         problems.append(_problem(script, f"ended its shell: {said or f'status {status}'}", state))

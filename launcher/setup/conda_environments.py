@@ -24,9 +24,18 @@ class CondaEnvironment:
     name: str | None = None
 
 
-def conda_at(prefix: Path, name: str | None = None, environ: Mapping[str, str] = os.environ) -> TrainingEnvironment:
-    """The environment in this folder, with what its activation sets. Whether it is there is not looked at."""
-    found = activation(prefix, environ)
+def conda_at(
+    prefix: Path,
+    name: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    patience: float | None = None,
+) -> TrainingEnvironment:
+    """The environment in this folder, with what its activation sets. Whether it is there is not looked at.
+
+    `patience` is that of `activation`.
+    """
+    found = activation(prefix, environ, patience=patience)
     every = {**environ, **found.variables}
     secrets = {key: value for key, value in found.variables.items() if names_a_secret(key) or secrets_in(value, every)}
     return TrainingEnvironment(

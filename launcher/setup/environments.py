@@ -25,10 +25,14 @@ _MOST = 12  # names in one message
 
 @dataclass(frozen=True)
 class Known:
-    """What environments are looked for among: those of the user's configuration, and the checkout's folder."""
+    """What environments are looked for among: those of the user's configuration, and the checkout's folder.
+
+    `patience` is what scripts of their activation have, in seconds; None for as long as a launch gives them.
+    """
 
     configured: Mapping[str, NamedEnvironment]
     checkout: Path | None = None
+    patience: float | None = None
 
 
 NOTHING_KNOWN = Known({})
@@ -56,7 +60,7 @@ def find_environment(
         found = replace(_configured(name, only, environ, known), chosen="the only one that is configured")
         where = only.where
     elif env.path is not None:
-        found = _at(env.kind, written_path(tables.origins["env.path"]), environ)
+        found = _at(env.kind, written_path(tables.origins["env.path"]), environ, known)
     elif env.name is None:
         needs = "a name or a path" if env.kind == "conda" else "a path"
         raise _not_ready(f'[env] kind = "{env.kind}" needs {needs}.', where, 'path = "…"')
@@ -106,12 +110,12 @@ def _active(environ: Mapping[str, str], known: Known, *, as_it_is: bool) -> Trai
     active = _active_ones(environ)
     for prefix, kind in active:
         if _trains(prefix / "bin" / "python"):
-            return replace(_at(kind, prefix, environ), chosen="active")
+            return replace(_at(kind, prefix, environ, known), chosen="active")
     own = _interpreter(Path(sys.executable), environ)
     if _trains(own.python):
         return replace(own, chosen="where kl itself is")
     if as_it_is and active:
-        return _at(active[0][1], active[0][0], environ)
+        return _at(active[0][1], active[0][0], environ, known)
     names = 'Name yours: [env] kind = "venv", path = "…", or kind = "conda", name = "…". Or make one: kl setup.'
     what = "the active one has no accelerate" if active else "none is active"
     message = f"No training environment is named, and {what}."
@@ -131,7 +135,7 @@ def _configured(
     name: str, configured: NamedEnvironment, environ: Mapping[str, str], known: Known
 ) -> TrainingEnvironment:
     if configured.path is not None:
-        return _at(configured.kind, written_path(configured.path), environ)
+        return _at(configured.kind, written_path(configured.path), environ, known)
     wanted = configured.conda or name
     return _conda(wanted, environ, known, configured.where, only_conda=True)
 
@@ -141,7 +145,7 @@ def _conda(
 ) -> TrainingEnvironment:
     names = _conda_names(environ)
     if name in names:
-        return conda_at(names[name], name, environ)
+        return conda_at(names[name], name, environ, patience=known.patience)
     near = nearest(name, names if only_conda else {**known.configured, **names})
     there = [*_there(environ, known)] or ["No environments were found."]
     hint = " ".join([f"Did you mean {near}?", *there] if near else there)
@@ -164,14 +168,14 @@ def _there(environ: Mapping[str, str], known: Known) -> Iterator[str]:
         yield f"There are: {some_of(names, _MOST)}."
 
 
-def _at(kind: str | None, path: Path, environ: Mapping[str, str]) -> TrainingEnvironment:
+def _at(kind: str | None, path: Path, environ: Mapping[str, str], known: Known) -> TrainingEnvironment:
     """The environment at a path: without a kind an interpreter, a conda environment, or else a venv, by its looks."""
     if kind is None:
         is_file = os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for what cannot be looked at
         is_conda = os.path.isdir(path / "conda-meta")  # noqa: PTH112
         kind = "python" if is_file else "conda" if is_conda else "venv"
     if kind == "conda":
-        return conda_at(path, environ=environ)
+        return conda_at(path, environ=environ, patience=known.patience)
     return _interpreter(path, environ) if kind == "python" else _venv(path, environ)
 
 

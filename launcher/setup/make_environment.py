@@ -97,6 +97,13 @@ def _venv(wishes: Wishes, facts: Facts) -> tuple[str, tuple[Way, ...]]:
     """The Python in words, and the ways to a venv of it: by uv where it is there, which may download Python."""
     machine, folder = facts.machine, facts.environment.folder
     found = _interpreter(wishes.python, machine.pythons)
+    if found is None and wishes.python and "/" in wishes.python:
+        raise KlError(
+            f"{wishes.python} is no Python that a venv can be made of.",
+            code=ExitCode.ENVIRONMENT_NOT_READY,
+            where="--python",
+            hint="Name an interpreter that has the modules venv and ensurepip (on Debian python3-venv), or a version.",
+        )
     ways = []
     if machine.uv:
         wanted = str(found.path) if found else wishes.python or "3.10"

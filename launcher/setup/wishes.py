@@ -14,7 +14,7 @@ from launcher.trainer.checkout import SD_SCRIPTS
 RELEASE = "v0.10.1"
 NAME = "sd-scripts"
 KINDS = ("venv", "conda")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+A_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _BUILD = re.compile(r"auto|cpu|cu\d{2,3}|rocm\d+(\.\d+){1,2}")
 _VERSION = re.compile(r"\d+(\.\d+){0,2}([a-z0-9.+]*)")
 _PACKAGE = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w,.-]+\])?([=<>!~]=?=?[\w.*+!-]+(,[=<>!~]=?[\w.*+!-]+)*)?", re.ASCII)
@@ -47,14 +47,16 @@ class Wishes:
 
 def checked(wishes: Wishes) -> Wishes:
     """The wishes, when each of them can be one. Raises KlError (usage)."""
-    _match("--name", wishes.name, _NAME, "A name has letters, digits, dots, _ and -.")
+    _match("--name", wishes.name, A_NAME, "A name has letters, digits, dots, _ and -.")
     _match("--torch", wishes.torch, _VERSION, "Write a version: --torch 2.7.1")
-    _match("--cuda", wishes.cuda, _BUILD, "Write auto, cpu, or a build as torch names it: cu126, cu128.")
+    version = wishes.cuda is not None and re.fullmatch(r"\d{2}\.\d", wishes.cuda)
+    builds = f"cu{wishes.cuda}".replace(".", "") if version else "cu126, cu128"
+    _match("--cuda", wishes.cuda, _BUILD, f"Write auto, cpu, or a build as torch names it: {builds}.")
     for package in wishes.extras:
         _match("--with", package, _PACKAGE, "Write a package's name, or name==version.")
     for flag, value in (("--sd-scripts", wishes.source), ("--rev", wishes.revision), ("--python", wishes.python)):
         if value is not None and (not value or value.startswith("-") or not value.isprintable()):
-            raise _usage(f"{flag} {value!r} is none.", f"{flag} takes a value.")
+            raise _usage(f"{flag} cannot be {value!r}.", f"{flag} takes a value.")
     if wishes.kind not in (None, *KINDS):
         raise _usage(f"--env {wishes.kind} is not known.", "Write venv or conda.")
     if wishes.update and wishes.back:
@@ -95,7 +97,7 @@ def source_folder(wishes: Wishes) -> Path | None:
 
 def _match(flag: str, value: str | None, pattern: re.Pattern[str], hint: str) -> None:
     if value is not None and not pattern.fullmatch(value):
-        raise _usage(f"{flag} {value!r} is none.", hint)
+        raise _usage(f"{flag} cannot be {value!r}.", hint)
 
 
 def _usage(message: str, hint: str) -> KlError:

@@ -276,6 +276,12 @@ KNOWN: tuple[tuple[str, str, str], ...] = (
     ("optimizer-missing", "ImportError: No bitsandbytes / bitsandbytesがインストールされていないようです", "train"),
     ("optimizer-missing", "ModuleNotFoundError: No module named 'prodigyplus'", "train"),
     ("lycoris-missing", "ModuleNotFoundError: No module named 'lycoris'", "train"),
+    (
+        "lycoris-torch",
+        "ValueError: infer_schema(func): Parameter shape has unsupported type list[int]. The valid types "
+        "are: dict_keys([<class 'torch.Tensor'>, <class 'int'>]). Got func with signature (shape: list[int])",
+        "train",
+    ),
     ("module-missing", "ModuleNotFoundError: No module named 'voluptuous'", "<module>"),
     (
         "binary-mismatch",

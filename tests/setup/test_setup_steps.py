@@ -179,6 +179,9 @@ def test_to_a_newer_release_and_back() -> None:
 def test_pythons_in_their_order() -> None:
     assert "/py/3.12" in _words(_left(Wishes(python="3.12"), _facts())["environment"])[0]
     assert "No Python 3.11 is there" in _refused(Wishes(python="3.11"), _facts())
+    with_uv = replace(MACHINE, pythons=(), uv="/bin/uv")  # it would try, and fail after the clone
+    said = _refused(Wishes(python="/nope/python"), _facts(machine=with_uv))
+    assert said == "/nope/python is no Python that a venv can be made of."
     fetched = _left(Wishes(python="3.11"), _facts(machine=replace(MACHINE, uv="/bin/uv")))["environment"]
     assert "3.11" in _words(fetched)[0] and "uv finds or downloads" in fetched.says
     assert "git is not installed" in _refused(Wishes(), _facts(machine=replace(MACHINE, git=None)))

@@ -47,6 +47,12 @@ def test_what_cannot_be(wishes: Wishes, said: str) -> None:
     assert caught.value.code is ExitCode.USAGE and said in caught.value.message and caught.value.hint
 
 
+def test_a_version_of_cuda_is_told_as_torch_names_it() -> None:
+    with pytest.raises(KlError) as caught:
+        checked(Wishes(cuda="12.4"))
+    assert caught.value.message == "--cuda cannot be '12.4'." and str(caught.value.hint).endswith("names it: cu124.")
+
+
 def test_what_was_wished_before_holds_where_nothing_is_said() -> None:
     checkout = Made(kind="checkout", name="x", source="/somewhere")
     made = Made(kind="venv", name="x", wished_torch="2.7.1", wished_cuda="cpu", extras=["prodigyopt"])

@@ -23,6 +23,7 @@ from launcher.setup.doctor.tokenizers import TOKENIZERS, look_at_tokenizers
 from launcher.setup.doctor.torch_itself import GPU, judge_gpu, judge_numpy, judge_torch
 
 PATIENCE = 2.4  # seconds for everything that is read: with its start, kl doctor ends within 3
+FOR_SCRIPTS = 1.0  # seconds of them for the scripts of a conda environment, which come first
 ENVIRONMENT = "environment"
 LIMITS = f"{SHARED_MEMORY} and {OPEN_FILES}"
 

@@ -24,6 +24,7 @@ _EXPLAINS: Mapping[str, tuple[str, Collection[str]]] = {
     **dict.fromkeys(_MISSING, (ENVIRONMENT, ())),
     "binary-mismatch": (ENVIRONMENT, _COMPILED),
     "package-version": (ENVIRONMENT, (*_COMPILED, "accelerate", "requirements.txt")),
+    "lycoris-torch": (ENVIRONMENT, ("lycoris_lora",)),
     "crashed": (ENVIRONMENT, _COMPILED),
     "gpu-driver-old": (ENVIRONMENT, _DRIVEN),
     "gpu-driver-mismatch": (ENVIRONMENT, _DRIVEN),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from launcher.base.errors import KlError
+from launcher.setup.doctor.own_index import has_own_index
 from launcher.setup.doctor.seen_environment import SeenEnvironment
 from launcher.setup.doctor.seen_gpus import SeenGpus
 from launcher.setup.facts import Machine
@@ -63,12 +64,12 @@ class Mender:
         base = self.said.base if self.said else None
         # Without a build in its version it came from the usual index, where those that belong to it are too.
         build = _tag(self.seen) if "+" in torch else None
-        index: tuple[str, ...] = ()
+        words = ("--upgrade", *packages, f"torch=={torch}")
         if build and self._has_pip() and base:
-            index = ("--extra-index-url", f"{base}{build}")
-        elif build and not self._has_pip():
-            index = ("--torch-backend", build)
-        return self.install("--upgrade", *packages, f"torch=={torch}", *index)
+            return self.install(*words, "--extra-index-url", f"{base}{build}")
+        if build and not self._has_pip():
+            return self._or_from_own_index((*words, "--torch-backend", build), words)
+        return self.install(*words)
 
     @property
     def said(self) -> TorchSaid | None:
@@ -77,12 +78,21 @@ class Mender:
 
     def _torch_command(self, build: TorchBuild, again: Iterable[str]) -> str:
         if not self._has_pip():
-            backend = ("--torch-backend", build.build) if build.build else ()
-            return self.install("--upgrade", *build.pins, *backend)
+            words = ("--upgrade", *build.pins)
+            if build.build is None:
+                return self.install(*words)
+            return self._or_from_own_index((*words, "--torch-backend", build.build), words)
+        words = ("--upgrade", *again, *build.pins)
         if build.base and build.build:
             pins = [f"{pin}+{build.build}" if "==" in pin and "+" not in pin else pin for pin in build.pins]
-            return self.install("--upgrade", *again, *pins, "--index-url", f"{build.base}{build.build}")
-        return self.install("--upgrade", *again, *build.pins)
+            index = ("--index-url", f"{build.base}{build.build}")
+            return self._or_from_own_index(("--upgrade", *again, *pins, *index), words)
+        return self.install(*words)
+
+    def _or_from_own_index(self, words: Iterable[str], plain: Iterable[str]) -> str:
+        """Install from the index of torch's makers, and where the user has one of his own, else from that."""
+        command = self.install(*words)
+        return f"{command} || {self.install(*plain)}" if has_own_index(self.seen.prefix) else command
 
     def _machine(self) -> Machine:
         here = self.gpus.here

@@ -12,7 +12,8 @@ from launcher.setup.doctor.mends import Mender
 from launcher.setup.doctor.needed import module_of
 from launcher.setup.doctor.requirement_lines import Unmet, unmet, unmet_by
 from launcher.setup.doctor.seen_environment import SeenEnvironment
-from launcher.setup.satisfied import named
+from launcher.setup.satisfied import named, satisfied
+from launcher.setup.torch_build import lycoris_for
 
 ACCELERATE, LYCORIS, TENSORBOARD, REQUIREMENTS = "accelerate", "lycoris_lora", "tensorboard", "requirements.txt"
 # What has a subject of its own.
@@ -33,20 +34,29 @@ def judge_packages(seen: SeenEnvironment, mender: Mender, options: Mapping[str, 
         )
     else:
         yield fine(ACCELERATE, f"{version}.")
-    version = seen.packages.get("lycoris-lora")
-    asked = str(options.get("network_module") or "").startswith("lycoris")
-    if version is None:
-        message = "not installed: network_module lycoris.kohya needs it."
-        mend = mender.install("lycoris-lora")
-        yield wrong(LYCORIS, message, mend) if asked else advice(LYCORIS, message, mend)
-    else:
-        yield fine(LYCORIS, f"{version}.")
+    yield _lycoris(seen, mender, options.get("network_module"))
     version = seen.packages.get(TENSORBOARD)
     if version is None:
         message = "not installed: a run writes no curves then, and nothing says so."
         yield advice(TENSORBOARD, message, mender.as_required(TENSORBOARD))
     else:
         yield fine(TENSORBOARD, f"{version}.")
+
+
+def _lycoris(seen: SeenEnvironment, mender: Mender, network_module: object) -> Diagnosis:
+    """LyCORIS against the torch that is there: its own metadata asks for any."""
+    version = seen.packages.get("lycoris-lora")
+    asked = str(network_module or "").startswith("lycoris")
+    torch = seen.packages.get("torch") or (seen.torch.version if seen.torch else "")
+    fitting = lycoris_for(torch)
+    mend = mender.install(fitting)
+    if version is None:
+        message = "not installed: network_module lycoris.kohya needs it."
+        return wrong(LYCORIS, message, mend) if asked else advice(LYCORIS, message, mend)
+    if not satisfied((fitting,), {"lycoris-lora": version}):
+        message = f"{version} cannot be imported with torch {torch}: {fitting} can."
+        return wrong(LYCORIS, message, mend) if asked or network_module is None else advice(LYCORIS, message, mend)
+    return fine(LYCORIS, f"{version}.")
 
 
 def judge_requirements(

@@ -134,7 +134,7 @@ def opencv(version: str, numpy: str = ANY_NUMPY) -> Package:
 TRANSFORMERS = Package("transformers", "4.54.1", ("tokenizers<0.22,>=0.21", "torch>=2; extra == 'torch'"))
 SOUND: tuple[Package, ...] = (
     torch(), torchvision("0.21.0", "2.6.0"), xformers("0.0.29", "2.6.0"), bitsandbytes("0.45.0", "118", "124"),
-    Package("accelerate", "1.6.0"), Package("lycoris_lora", "4.1.3"), Package("tensorboard", "2.21.0"),
+    Package("accelerate", "1.6.0"), Package("lycoris_lora", "4.0.0"), Package("tensorboard", "2.21.0"),
     TRANSFORMERS, Package("tokenizers", "0.21.4"), opencv("4.10.0.84"), Package("numpy", "2.2.6"),
     Package("voluptuous", "0.15.2"), Package("lion-pytorch", "0.2.3"), Package("triton", "3.2.0"),
 )  # fmt: skip

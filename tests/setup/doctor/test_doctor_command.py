@@ -127,6 +127,24 @@ def test_nothing_is_configured(bed: Bed) -> None:
     assert said["checkout"]["mend"] == "kl setup"
 
 
+def test_a_name_that_stands_for_nothing_is_made_or_corrected(bed: Bed) -> None:
+    make_checkout(bed.folder / "sd-scripts")
+    configure(bed, without())
+    asked = ("--set", "env.name=flux", "--set", "run.sd_scripts=sd4")
+    text = (bed.folder / "home" / ".config" / "kl" / "config.toml").read_text()
+    (bed.folder / "home" / ".config" / "kl" / "config.toml").write_text(
+        f'{text}\n[checkouts]\nsd3-branch = "{bed.folder}"\n[environments.sdxl]\npath = "{bed.folder}"\n'
+    )
+    wanted = {"environment": "kl setup --name flux", "checkout": "kl setup --name sd4"}
+    said = {each["subject"]: each["mend"] for each in data(kl(bed, "doctor", "--json", *asked))["diagnoses"]}
+    assert {name: said[name] for name in wanted} == wanted
+    near = ("--set", "env.name=sdx", "--set", "run.sd_scripts=sd3-branc")
+    found = data(kl(bed, "doctor", "--json", *near))["diagnoses"]
+    for subject, name in (("environment", "sdxl"), ("checkout", "sd3-branch")):
+        (one,) = (each for each in found if each["subject"] == subject)
+        assert f"Did you mean {name}?" in one["message"] and one["mend"] is None
+
+
 def test_a_spec_says_what_is_looked_at(bed: Bed) -> None:
     make_checkout(bed.folder / "sd-scripts")
     configure(bed, without("lycoris_lora"))

@@ -69,6 +69,12 @@ def test_a_torch_without_cuda(bed: Bed) -> None:
     assert explained(bed, packages, "torch-without-cuda", "AssertionError: …") == [("torch", True)]
 
 
+def test_a_lycoris_for_a_newer_torch(bed: Bed) -> None:
+    text = "ValueError: infer_schema(func): Parameter shape has unsupported type list[int]."
+    packages = instead(Package("lycoris_lora", "4.1.3"))
+    assert explained(bed, packages, "lycoris-torch", text) == [("lycoris_lora", True)]
+
+
 def test_a_sound_environment_explains_nothing(bed: Bed) -> None:
     bed.gpu()
     assert explained(bed, without(), "torch-without-cuda", "AssertionError: …") == []

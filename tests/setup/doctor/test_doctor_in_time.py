@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from doctor_bed import Bed, make_bed, make_checkout, make_environment, of
 
-from launcher.setup.doctor.diagnose import CHECKOUT, ENVIRONMENT, GIT, diagnose
+from launcher.cli.installation import installation_of
+from launcher.setup import activation_scripts
+from launcher.setup.doctor.diagnose import CHECKOUT, ENVIRONMENT, FOR_SCRIPTS, GIT, PATIENCE, diagnose
 from launcher.setup.doctor.diagnosis import Status
 from launcher.setup.doctor.in_time import Looked, Looks
 from launcher.setup.doctor.installation import Installation
@@ -58,6 +62,27 @@ def test_an_interpreter_that_hangs_is_unknown_and_the_rest_is_told(bed: Bed) -> 
     assert of(found, "Python").status is Status.UNKNOWN
     assert "took longer than 0.5 seconds" in of(found, "Python").message
     assert of(found, "open files").status is not Status.UNKNOWN
+
+
+def test_a_script_of_a_conda_environment_that_hangs_is_told(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a launch's patience otherwise, which is longer than the doctor has for everything."""
+    prefix = make_environment(bed.folder / "forge" / "envs" / "lora").parent.parent
+    script = prefix / "etc" / "conda" / "activate.d" / "slow.sh"
+    script.parent.mkdir(parents=True)
+    script.write_text("export FIRST=1\nwhile :; do sleep 1; done\n")
+    asked: list[float | None] = []
+    of_before: Any = activation_scripts.run_scripts
+
+    def run_scripts(*words: Any) -> Any:
+        asked.append(words[3])
+        return of_before(*words[:3], 0.2)
+
+    monkeypatch.setattr(activation_scripts, "run_scripts", run_scripts)
+    sets = ('env.kind="conda"', f'env.path="{prefix}"')
+    found = installation_of(None, sets, os.environ, FOR_SCRIPTS)
+    (problem,) = found.problems[-1:]
+    assert asked == [FOR_SCRIPTS] and FOR_SCRIPTS < PATIENCE
+    assert "slow.sh took more than" in problem.message and problem.status is Status.ADVICE
 
 
 def test_a_driver_that_hangs_is_told(bed: Bed) -> None:

@@ -162,6 +162,25 @@ def test_lycoris_is_needed_where_a_run_names_it() -> None:
     assert status(network_module="lycoris.kohya") is Status.WRONG
 
 
+@pytest.mark.parametrize(
+    ("lycoris", "torch", "module", "status"),
+    [
+        ("4.1.3", "2.6.0+cu124", None, Status.WRONG),
+        ("4.1.3", "2.6.0+cu124", "lycoris.kohya", Status.WRONG),
+        ("4.1.3", "2.6.0+cu124", "networks.lora", Status.ADVICE),
+        ("4.0.0", "2.6.0+cu124", "lycoris.kohya", Status.FINE),
+        ("4.1.3", "2.7.1", "lycoris.kohya", Status.FINE),
+        ("4.0.0", "2.1.2", None, Status.WRONG),
+        ("3.2.0", "2.1.2", None, Status.FINE),
+    ],
+)
+def test_lycoris_against_torch(lycoris: str, torch: str, module: str | None, status: Status) -> None:
+    seen = replace(SEEN, packages={**SEEN.packages, "lycoris-lora": lycoris, "torch": torch})
+    options = {"network_module": module} if module else {}
+    found = next(each for each in judge_packages(seen, Mender(seen), options) if each.subject == "lycoris_lora")
+    assert found.status is status and (found.mend is None) == (status is Status.FINE)
+
+
 @pytest.fixture
 def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
     return make_bed(tmp_path / "bed", monkeypatch)
@@ -170,7 +189,7 @@ def bed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bed:
 def test_an_environment_is_read_from_its_files(bed: Bed) -> None:
     seen = see_environment(make_environment(bed.folder / "venv"), {})
     assert seen.minor == MINOR and seen.problem is None
-    assert seen.packages["torch"] == "2.6.0+cu124" and seen.packages["lycoris-lora"] == "4.1.3"
+    assert seen.packages["torch"] == "2.6.0+cu124" and seen.packages["lycoris-lora"] == "4.0.0"
     assert seen.torch == TorchRecord("2.6.0+cu124", "12.4") and seen.architectures == (
         "sm_50",
         "sm_80",

@@ -39,7 +39,7 @@ INDEX = (
     *SOUND, torch("2.8.0+cu128", "sm_70 sm_90 sm_100 sm_120"), torchvision("0.23.0", "2.8.0", "cu128"),
     xformers("0.0.32", "2.8.0", 1208), bitsandbytes("0.47.0", "118", "124", "128"), Package("numpy", "1.26.4"),
     torchvision("0.22.0", "2.7.0"), xformers("0.0.30", "2.7.0"), torch("2.6.0+cpu"),
-    torchvision("0.21.0", "2.6.0", "cpu"),
+    torchvision("0.21.0", "2.6.0", "cpu"), Package("lycoris_lora", "4.1.3"),
 )  # fmt: skip
 
 
@@ -80,6 +80,9 @@ BROKEN = {
     ),
     "a package that another one refuses": Broken(
         instead(Package("tokenizers", "0.20.0")), "requirements.txt", "tokenizers<0.22,>=0.21, which is 0.20.0"
+    ),
+    "LyCORIS for a newer torch": Broken(
+        instead(Package("lycoris_lora", "4.1.3")), "lycoris_lora", "cannot be imported with torch 2.6.0+cu124"
     ),
     "OpenCV for an older numpy": Broken(instead(opencv("4.8.1.78", OLD_NUMPY)), "numpy", "built for numpy 1"),
     "torch for an older numpy": Broken(instead(torch(numpy=OLD_NUMPY)), "numpy", "torch is built for numpy 1"),
