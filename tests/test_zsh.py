@@ -65,6 +65,8 @@ COMPINIT = "autoload -Uz compinit; compinit -u -D"
 STARTS = [
     pytest.param(ZSH, f"fpath=({shipped_folder('zsh')} $fpath); {COMPINIT}", id="zsh-fpath", marks=needs_zsh),
     pytest.param(ZSH, f'{COMPINIT}; eval "$(kl completion zsh)"', id="zsh-eval", marks=needs_zsh),
+    pytest.param(ZSH, 'eval "$(kl completion zsh)"', id="zsh-eval-alone", marks=needs_zsh),
+    pytest.param(ZSH, f'eval "$(kl completion zsh)"; {COMPINIT}', id="zsh-eval-before", marks=needs_zsh),
     pytest.param(
         BASH,
         'bind "set enable-bracketed-paste off" 2>/dev/null; eval "$(kl completion bash)"',
