@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,7 +124,10 @@ def find_python(minor: str) -> Path | None:
     home = Path("~").expanduser()
     kept = [*home.glob(f".pyenv/versions/{minor}.*/bin/python{minor}")]
     kept += home.glob(f".local/share/uv/python/cpython-{minor}.*/bin/python{minor}")
-    return max(kept, default=None)
+    if kept:
+        return max(kept)
+    own = Path(getattr(sys, "_base_executable", sys.executable))  # kl's own, not that of its venv
+    return own if minor == f"{sys.version_info.major}.{sys.version_info.minor}" and own.is_file() else None
 
 
 def relink(prefix: Path, minor: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from launcher.setup.doctor.beside_torch import cuda_libraries
 from launcher.setup.doctor.diagnose import ENVIRONMENT, diagnose
 from launcher.setup.doctor.diagnosis import Status
 from launcher.setup.doctor.installation import Installation
-from launcher.setup.doctor.mends import Mender
+from launcher.setup.doctor.mends import Mender, find_python
 from launcher.setup.doctor.packages import judge_packages
 from launcher.setup.doctor.python_itself import judge_python, named_pythons
 from launcher.setup.doctor.seen_environment import SeenEnvironment, see_environment
@@ -263,3 +264,12 @@ def test_a_python_of_the_system_is_advised_against(bed: Bed) -> None:
     (python.parent.parent / "pyvenv.cfg").unlink()
     (found,) = judge_python(see_environment(python, {}), README, ())
     assert found.status is Status.ADVICE and "belongs to the system" in found.message
+
+
+def test_a_venv_gets_kls_own_python_where_no_other_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = find_python(".".join(map(str, sys.version_info[:2])))
+    assert found is not None and found.is_file() and tmp_path not in found.parents
+    assert not (found.parent.parent / "pyvenv.cfg").exists(), "of no venv: that may go"
+    assert find_python("3.9") is None
