@@ -73,7 +73,7 @@ def import_arguments(words: Sequence[Line], around: Around) -> Arguments:
     for the trainer. Secrets are left out. Each of these is a finding.
     """
     result = Arguments()
-    for group in _groups(words):
+    for group in _groups(words, around.options):
         flag = group[0].text.partition("=")[0]
         if not looks_like_flag(group[0].text):
             for word in group:
@@ -89,15 +89,23 @@ def import_arguments(words: Sequence[Line], around: Around) -> Arguments:
     return result
 
 
-def _groups(words: Iterable[Line]) -> list[list[Line]]:
-    """Each flag with the words that follow it."""
+def _groups(words: Iterable[Line], options: ScriptOptions) -> list[list[Line]]:
+    """Each flag with its words. One of which nothing is known may hold flags, unless the flag before it waits."""
     groups: list[list[Line]] = []
     for word in words:
-        if groups and not looks_like_flag(word.text) and not (word.why and word.text.startswith("$")):
+        known = not (word.why and word.text.startswith("$"))
+        if groups and not looks_like_flag(word.text) and (known or _waits(groups[-1], options)):
             groups[-1].append(word)
         else:
             groups.append([word])
     return groups
+
+
+def _waits(group: Sequence[Line], options: ScriptOptions) -> bool:
+    """Whether this is a flag alone that takes a value."""
+    flag = group[0].text
+    option = options.by_flag(_full_flag(flag, options)) if len(group) == 1 and "=" not in flag else None
+    return option is not None and not option.is_flag
 
 
 def _full_flag(flag: str, options: ScriptOptions) -> str:

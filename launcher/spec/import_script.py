@@ -233,7 +233,7 @@ class _Follower:
             self.notes.append(Note(self._joined[0], message, "A shell would run the first line alone."))
         if self._cut:
             message = f"The arguments in the lines {some_of(map(str, self._cut))} are left out: no command takes them."
-            hint = "The line before ends without a backslash, or with a blank behind it. Mend it and import again."
+            hint = "The line before is a comment, ends without a backslash, or with a blank behind it: mend that first."
             self.notes.append(Note(self._cut[0], message, hint))
 
     def training(self, script: str | None, words: Sequence[Field], before: Sequence[Field], line: int) -> Imported:
