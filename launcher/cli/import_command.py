@@ -109,6 +109,7 @@ def _training_vars(name: str) -> dict[str, str]:
 def _written(found: Imported, label: str, home: str, sd_scripts: Path | None, *, without_defaults: bool) -> Written:
     from launcher.base.errors import ExitCode, KlError
     from launcher.cli.render import show_error
+    from launcher.cli.script_variables import has_prompts
     from launcher.plan.import_arguments import Around, not_read
     from launcher.plan.import_spec import held_secrets, write_imported
     from launcher.plan.secrets import secret_values
@@ -132,7 +133,7 @@ def _written(found: Imported, label: str, home: str, sd_scripts: Path | None, *,
         print("The options are taken as they are written: kl check will look at them.", file=sys.stderr)
     base = Path(found.folder or Path.cwd())
     secrets = {**secret_values(os.environ), **held_secrets(found.held)}
-    around = Around(label, options, base, home, secrets, without_defaults=without_defaults)
+    around = Around(label, options, base, home, secrets, without_defaults=without_defaults, prompted=has_prompts)
     if said and folder is None and sd_scripts is None:
         print(f"{said} is not there: the spec names no checkout.", file=sys.stderr)
     named = str(sd_scripts.absolute()) if sd_scripts else folder

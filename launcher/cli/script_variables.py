@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.base.errors import KlError
 from launcher.base.settings import Setting
 from launcher.plan.outputs import DEFAULT_STEPS
 from launcher.plan.tables import RUN, written_path
@@ -62,3 +63,11 @@ def script_variables(name: str, environ: Mapping[str, str] = os.environ) -> Scri
 def _path(settings: Mapping[str, Setting], key: str) -> Path | None:
     setting = settings.get(f"{RUN}.{key}")
     return written_path(setting) if setting else None
+
+
+def has_prompts(name: str) -> bool:
+    """Whether a spec of this name would take sample prompts from its dataset's folder. False for a bad name."""
+    try:
+        return os.path.lexists(script_variables(name).training_dir / "sample-prompts.txt")
+    except KlError:
+        return False

@@ -18,6 +18,7 @@ def write_spec_of(request: Request, plan: Plan, to: Path) -> None:
     Raises KlError (output unavailable) where the file is there already or cannot be written.
     """
     from launcher.cli.render import show_findings
+    from launcher.cli.script_variables import has_prompts
     from launcher.plan.import_arguments import Around
     from launcher.plan.secrets import secret_values
     from launcher.plan.typed_spec import write_typed
@@ -30,7 +31,8 @@ def write_spec_of(request: Request, plan: Plan, to: Path) -> None:
     written = write_typed(
         [parse_set(text) for text in request.sets],
         request.arguments,
-        Around("the command line", options, Path.cwd(), home, secret_values(os.environ)),
+        Around("the command line", options, Path.cwd(), home, secret_values(os.environ), prompted=has_prompts),
+        name=plan.name,
         trainer=plan.trainer if request.script else None,
         extends=None if request.script else plan.spec,
         repositories=plan.repositories if request.repositories else (),

@@ -59,7 +59,8 @@ def find_data_files(resolved: Resolved, options: ScriptOptions, dataset_folder: 
             message = f"{option} names a file, and the spec holds the same itself ({written.origin})."
             findings.append(SAME_KEY_TWICE.at(str(named.setting.origin), message, "Keep one of them."))
         elif written and stronger in (None, written.origin):
-            files[option] = written
+            if option != PROMPTS or written.content:  # sample_prompts = []: none, not even the dataset folder's
+                files[option] = written
             over[option] = (named.setting, *named.over) if named else ()
         elif named:
             over[option] = named.over

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -33,7 +33,8 @@ _ITEM_KEY = re.compile(r"[^=\s-][^=]*")
 
 @dataclass(frozen=True)
 class Around:
-    """What arguments are read with. `folder`: relative paths are relative to it. `secrets` by their variables."""
+    """What arguments are read with. `folder`: relative paths are relative to it. `secrets` by their variables.
+    `prompted`: whether the dataset's folder of a run's name has sample prompts, which a spec would take."""
 
     label: str
     options: ScriptOptions
@@ -41,6 +42,7 @@ class Around:
     home: str
     secrets: Mapping[str, str] = field(default_factory=dict)
     without_defaults: bool = False
+    prompted: Callable[[str], bool] = lambda _: False
 
 
 @dataclass

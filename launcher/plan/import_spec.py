@@ -13,6 +13,7 @@ from launcher.base.settings import Value
 from launcher.plan.checks.secret_values import text_holds_secret
 from launcher.plan.codes import SECRET
 from launcher.plan.import_arguments import Arguments, Around, exact_or_text, import_arguments, short
+from launcher.plan.resolve import PROMPTS
 from launcher.plan.secrets import SECRETS, names_a_secret
 from launcher.plan.tables import ACCELERATE, ENV, RUN
 from launcher.spec.imported import Imported, Line
@@ -47,6 +48,7 @@ def write_imported(found: Imported, around: Around, *, script: str | None, check
         result.say(around, note.line, note.message, note.hint)
     entries = [
         *_top(result),
+        *no_prompts(name, around, result),
         *_run(result, around, script, checkout),
         *_environment(found, around, result),
         *_accelerate(found.accelerate, around, result),
@@ -73,6 +75,13 @@ def _name(text: str | None, around: Around, result: Arguments) -> str | None:
 def _top(result: Arguments) -> Iterator[Entry]:
     if result.extends:
         yield Entry((), "extends", result.extends[0] if len(result.extends) == 1 else result.extends)
+
+
+def no_prompts(name: str | None, around: Around, result: Arguments) -> Iterator[Entry]:
+    """What keeps the sample prompts of the dataset's folder out where a whole command line has none."""
+    taken = name and around.options.get(PROMPTS) and PROMPTS not in result.entries and not result.extends
+    if taken and name and around.prompted(name):
+        yield Entry((), PROMPTS, [], beside="the dataset's folder has some")
 
 
 def _run(result: Arguments, around: Around, script: str | None, checkout: str | None) -> Iterator[Entry]:

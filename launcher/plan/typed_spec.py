@@ -11,7 +11,7 @@ from launcher.base.origin import Origin, Source
 from launcher.base.settings import Setting, Value
 from launcher.plan.headings import HEADINGS, heading_of
 from launcher.plan.import_arguments import Around, import_arguments, short
-from launcher.plan.import_spec import ACCELERATE_PATHS, Written, output_root
+from launcher.plan.import_spec import ACCELERATE_PATHS, Written, no_prompts, output_root
 from launcher.plan.paths import is_path, with_whole_paths
 from launcher.plan.plan import Trainer
 from launcher.plan.resolve import DATASET_TABLES, PROMPTS
@@ -30,13 +30,15 @@ def write_typed(
     arguments: Sequence[str],
     around: Around,
     *,
+    name: str | None = None,
     trainer: Trainer | None = None,
     extends: Path | None = None,
     repositories: Sequence[Path] = (),
 ) -> Written:
     """The spec of what was typed, without errors in it. An argument wins over a `--set`, as it does when it is typed.
 
-    `trainer` is given where there was no spec: then [run] names it. `extends` is the spec that there was.
+    `trainer` is given where there was no spec: then [run] names it. `extends` is the spec that there was. `name` is the
+    run's.
     """
     result = import_arguments([Line(word, 0) for word in arguments], around)
     own = [Entry((), "extends", short(str(extends), around.home))] if extends else []
@@ -49,10 +51,12 @@ def write_typed(
     said: dict[str, list[Entry]] = {}
     for setting in sets:
         own += _own(setting, around)
-        for name, entry in _of_the_trainer(setting, around):
-            said.setdefault(name, []).append(entry)
-    for name, entries in said.items():
-        result.entries[name] = _joined(entries, result.entries.get(name, []))
+        for option, entry in _of_the_trainer(setting, around):
+            said.setdefault(option, []).append(entry)
+    for option, entries in said.items():
+        result.entries[option] = _joined(entries, result.entries.get(option, []))
+    if trainer and all(entry.key != PROMPTS for entry in own):
+        own += no_prompts(name, around, result)
     own.sort(key=lambda entry: ("", *OWN_TABLES).index(entry.table[0] if entry.table else ""))
     return Written(spec_text([*own, *result.ordered()]), None, tuple(dict.fromkeys(result.findings)))
 

@@ -147,6 +147,25 @@ def test_write_spec_of_a_scripts_arguments(bed: Bed) -> None:
     assert {name: after[name] for name in before} == before
 
 
+@pytest.mark.parametrize("prompts", [True, False])
+def test_the_prompts_of_the_datasets_folder_are_not_added(bed: Bed, prompts: bool) -> None:
+    folder = bed.home / "datasets" / "wolf"
+    folder.mkdir(parents=True)
+    if prompts:
+        (folder / "sample-prompts.txt").write_text("a wolf\n")
+    given = ("--pretrained_model_name_or_path=owner/model", "--network_module=networks.lora", "--train_data_dir=img")
+    words = ("--name", "wolf-v1s4", "--script", f"{bed.checkout}/train_network.py")
+    before = options(bed, *words, "--", *given)
+    assert bed.kl("plan", *words, "--write-spec", "wolf-v1s4.toml", "--", *given).code == 0
+    (bed.here / "train.sh").write_text(
+        f"python {bed.checkout}/train_network.py {' '.join(given)} --output_name wolf-v1s4\n"
+    )
+    assert bed.kl("import", "train.sh", "--to", "wolf.toml").code == 0
+    for spec in ("wolf-v1s4.toml", "wolf.toml"):
+        assert ("sample_prompts = []" in (bed.here / spec).read_text()) == prompts
+        assert options(bed, spec, "--name", "wolf-v1s4").keys() - {"logging_dir"} == before.keys() - {"logging_dir"}
+
+
 def test_write_spec_of_what_was_typed_with_a_spec(bed: Bed) -> None:
     sets = ("network_dim=8", "network_args.conv_dim=4", "comment=no", "run.notes=n")
     typed = tuple(word for each in sets for word in ("--set", each))

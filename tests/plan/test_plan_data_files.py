@@ -168,6 +168,13 @@ class TestDatasetFolder:
         plan = plan_of(tmp_path, text, dataset_folder=folder)
         assert _config(plan)["datasets"] and _file(plan, "sample-prompts.txt").content == b"a wolf\n"
 
+    def test_an_empty_list_of_prompts_is_none_at_all(self, tmp_path: Path, folder: Path) -> None:
+        for text in ("sample_prompts = []\n", ""):
+            plan = plan_of(tmp_path, text + BASE, dataset_folder=folder)
+            assert not plan.findings
+            assert bool(words(plan, "sample_prompts")) == (text == "")
+            assert ("sample-prompts.txt" in [file.name for file in plan.files]) == (text == "")
+
     def test_pictures_named_otherwise_need_no_config(self, tmp_path: Path, folder: Path) -> None:
         assert not words(plan_of(tmp_path, NEEDED, dataset_folder=folder), "dataset_config")
 
