@@ -178,5 +178,6 @@ def _command(arguments: list[str]) -> int:
             raise
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "kl"
-        raise KlError(say(), code=ExitCode.USAGE, hint=f"{command} --help shows how it is used.") from None
+        message = " ".join(say().split())  # typer writes choices below each other
+        raise KlError(message, code=ExitCode.USAGE, hint=f"{command} --help shows how it is used.") from None
     return result if isinstance(result, int) else 0
