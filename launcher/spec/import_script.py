@@ -197,6 +197,7 @@ class _Follower:
         if fields[0].text.startswith("-") and fields[0].text.strip("-"):
             self._arguments_alone(fields)
             return self._open
+        fields = [replace(fields[0], text=fields[0].text.removeprefix("!")), *fields[1:]]  # a notebook's command
         at = script_at(fields)
         if at is None:
             return False

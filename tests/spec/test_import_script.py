@@ -183,6 +183,12 @@ def test_comments_stay_with_their_arguments() -> None:
     assert z.beside == "end" and (x.line, two.line, z.line) == (8, 10, 14)
 
 
+def test_a_command_of_a_notebook() -> None:
+    found = read("%cd /content/sd-scripts\n!accelerate launch --cpu train_network.py --seed 1\n")
+    assert (found.script, texts(found)) == ("train_network.py", ["--seed", "1"])
+    assert [each.text for each in found.accelerate] == ["--cpu"]
+
+
 @pytest.mark.parametrize("between", ["\n", " \\ \n", " \\\n # c\n"])
 def test_a_command_that_is_cut_off(between: str) -> None:
     """A backslash is missing, has a blank behind it, or a comment follows it: the shell ends the command there."""
