@@ -71,7 +71,9 @@ def _chosen(follower: _Follower, how: Reading) -> Imported:
     if words and how.script:
         return follower.training(how.script, words, (), words[0].line)
     if words:
-        raise refused("Nothing says which script the arguments are for.", how.label, hint="Name it: --script SCRIPT.")
+        windows = any(each.text == "^" for each in words)
+        hint = "Write \\ for the ^ that ends its lines, and / in its paths." if windows else "Name it: --script SCRIPT."
+        raise refused("Nothing says which script the arguments are for.", how.label, hint=hint)
     hint = "It has to hold `accelerate launch … SCRIPT.py …` or `python SCRIPT.py …`, or arguments and --script SCRIPT."
     raise refused("There is no training command in it.", how.label, hint=hint)
 

@@ -183,6 +183,15 @@ def test_comments_stay_with_their_arguments() -> None:
     assert z.beside == "end" and (x.line, two.line, z.line) == (8, 10, 14)
 
 
+def test_a_command_of_windows_is_told_what_to_change() -> None:
+    with pytest.raises(KlError) as refused:
+        read("accelerate launch ^\n  --cpu train_network.py ^\n  --seed 1\n")
+    assert refused.value.hint and "^" in refused.value.hint
+    with pytest.raises(KlError) as refused:
+        read("--seed 1 --sdpa\n")
+    assert refused.value.hint == "Name it: --script SCRIPT."
+
+
 def test_a_command_of_a_notebook() -> None:
     found = read("%cd /content/sd-scripts\n!accelerate launch --cpu train_network.py --seed 1\n")
     assert (found.script, texts(found)) == ("train_network.py", ["--seed", "1"])
