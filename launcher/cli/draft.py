@@ -15,6 +15,7 @@ from launcher.base.settings import Value
 from launcher.base.words import counted, listed
 from launcher.cli.ask import asked
 from launcher.cli.render import short
+from launcher.cli.schema import schema_of
 from launcher.data.dataset_look import PictureFolder, look_at_pictures
 from launcher.data.model_family import Kind, Model, recognise_file, recognise_folder
 from launcher.data.model_files import cached_snapshot
@@ -30,6 +31,7 @@ from launcher.plan.new_dataset import (
 )
 from launcher.plan.new_spec import (
     MODEL,
+    SCHEMA,
     Line,
     Recipe,
     drops_for,
@@ -41,7 +43,9 @@ from launcher.plan.new_spec import (
     spec_text,
     template_for,
 )
+from launcher.plan.schema import as_text
 from launcher.plan.tables import OWN_TABLES, RUN
+from launcher.setup.checkouts import find_checkout
 from launcher.setup.user_config import UserConfig, read_user_config
 from launcher.spec.find import dataset_folder, spec_in
 from launcher.spec.names import RunName, parse_name
@@ -49,6 +53,7 @@ from launcher.spec.overrides import parse_set
 from launcher.spec.paths import expand, looks_like_hub_id
 from launcher.spec.source_file import SUFFIXES, file_label
 from launcher.spec.templates import Template, find_templates, template_named
+from launcher.trainer.checkout import open_checkout
 
 CONFIG, PROMPTS = "config.toml", "sample-prompts.txt"
 _NEGATIVE = "low quality, worst quality, blurry"
@@ -132,8 +137,22 @@ def _draft(
     command = run if found_by_name else f"{shlex.quote(file_label(spec))} --name {run}"
     head = f"{name.stem}: kl check {command}. What the template sets: kl templates {recipe.template.name}."
     yaml = spec.suffix.lower() != ".toml"
-    text = spec_text(head, recipe, lines, yaml=yaml, schema=schema_for(spec, (config_folder(),)))
-    return Draft((*files, NewFile(spec, text, f"extends {recipe.template.name}")), str(spec), run, command)
+    schema, new = schema_for(spec, (config_folder(),)), None
+    if schema is None:
+        new = _schema_file(spec.parent, next((line for line in lines if line.key == "sd_scripts"), None))
+        schema = f"./{SCHEMA}" if new else None
+    text = spec_text(head, recipe, lines, yaml=yaml, schema=schema)
+    written = NewFile(spec, text, f"extends {recipe.template.name}")
+    return Draft((*files, *([new] if new else []), written), str(spec), run, command)
+
+
+def _schema_file(folder: Path, named: Line | None) -> NewFile | None:
+    """The schema of specs for the user's checkout, which the new spec names for editors; None without a checkout."""
+    try:
+        checkout = open_checkout(find_checkout(Path(expand(str(named.value), folder)) if named else None))
+        return NewFile(folder / SCHEMA, as_text(schema_of(checkout, None)), "what editors complete and check specs by")
+    except KlError:  # the check, which comes next, says what is wrong with the checkout
+        return None
 
 
 def _spec_file(output: str | None, name: RunName) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,7 +104,10 @@ def test_what_is_written_for_a_template_passes_the_check_without_a_word(
     words = ["new", "fox", "--dataset", "../mine", "--base-model", f"{bed.models}/{model}.safetensors"]
     assert run([*words, "--template", template, "--output", "fox.yaml"]) == 0
     assert capsys.readouterr().err == ""
-    assert f'extends: "{template}"' in (here / "fox.yaml").read_text()
+    written = (here / "fox.yaml").read_text()
+    assert written.startswith("# yaml-language-server: $schema=./kl.schema.json\n")
+    assert f'extends: "{template}"' in written
+    assert json.loads((here / "kl.schema.json").read_text())["$schema"]
 
 
 def test_told_nothing_it_asks_for_model_and_pictures(
@@ -220,6 +224,7 @@ def test_what_the_dataset_has_stays(bed: Bed, here: Path, monkeypatch: pytest.Mo
     (data / "config.toml").write_text(own)
     (data / "sample-prompts.txt").write_text("fox\n")
     assert run(["new", "fox", "--dataset", "../data", "--base-model", f"{bed.models}/sdxl.safetensors"]) == 0
+    assert (here / "fox.toml").read_text().startswith("#:schema ./kl.schema.json\n")
     assert (data / "config.toml").read_text() == own
     assert (data / "sample-prompts.txt").read_text() == "fox\n"
 
@@ -233,7 +238,16 @@ def test_without_a_checkout_the_files_are_there_and_the_next_step_is_said(
     said = capsys.readouterr()
     assert "No checkout of sd-scripts is known." in said.err and "kl setup" in said.err
     assert said.out.splitlines()[-1].startswith("Then: kl check fox-v1s")
-    assert (here / "fox.toml").is_file()
+    assert not (here / "fox.toml").read_text().startswith("#:schema")  # nobody knows what it would say
+    assert not (here / "kl.schema.json").exists()
+
+
+def test_a_schema_that_is_there_stays(bed: Bed, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _no_questions(monkeypatch)
+    (here / "kl.schema.json").write_text("{}")
+    assert run(["new", "fox", "--dataset", "../data", "--base-model", f"{bed.models}/sdxl.safetensors"]) == 0
+    assert (here / "fox.toml").read_text().startswith("#:schema ./kl.schema.json\n")
+    assert (here / "kl.schema.json").read_text() == "{}"
 
 
 def test_a_users_own_template_is_listed_and_used(

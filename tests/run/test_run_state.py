@@ -201,6 +201,10 @@ def test_a_directory_is_held_by_one(run: Path) -> None:
         assert again
 
 
-@pytest.mark.parametrize(("pid", "started"), [(None, None), (-1, 0.0), (1 << 70, 0.0), (os.getpid(), None)])
+@pytest.mark.parametrize(
+    ("pid", "started"),
+    [(None, None), (-1, 0.0), (1 << 70, 0.0), (os.getpid(), None)],
+    ids=["none", "negative", "no-id", "own-without-start"],
+)
 def test_ids_that_are_none(pid: int | None, started: float | None) -> None:
     assert not is_same_process(pid, started)
