@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from launcher.plan.plan import Plan
-from launcher.record.dataset import DatasetListing, hashed
+from launcher.record.dataset import DatasetListing
 from launcher.record.dataset_folders import extensions_of, list_folders
 from launcher.record.dataset_subsets import read_config, subsets_of
-from launcher.record.hashes import Progress, Stop, never
-from launcher.record.manifest import Manifest, OptionRecord, read_manifest
+from launcher.record.manifest import Manifest, OptionRecord
 
 _CONFIG = "dataset_config"
 
@@ -32,14 +31,6 @@ def dataset_of_plan(plan: Plan, options: Iterable[OptionRecord]) -> DatasetListi
     name = next((Path(each.value).name for each in given if each.name == _CONFIG and isinstance(each.value, str)), "")
     content = next((file.content for file in plan.files if file.name == name), None)
     return _listed(given, name, content, plan.trainer.checkout, plan.environment.python)
-
-
-def list_dataset_now(directory: Path, stop: Stop = never, progress: Progress | None = None) -> DatasetListing:
-    """What the run in a directory would train on now, with hashes.
-
-    Raises OSError and ManifestError for a directory without a sound manifest, and Stopped.
-    """
-    return hashed(dataset_of_run(directory, read_manifest(directory)), stop, progress)
 
 
 def _listed(

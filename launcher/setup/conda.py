@@ -58,44 +58,31 @@ def program_in(place: Path, environ: Mapping[str, str] = os.environ) -> CondaPro
     return None
 
 
-def create(
-    program: CondaProgram,
-    *,
-    python: str,
-    prefix: Path | None = None,
-    name: str | None = None,
-    channel: str | None = None,
-) -> tuple[str, ...]:
-    """The command that makes an environment with this Python version and pip, by its folder or by its name.
-
-    The folder must be empty or not there: with --yes conda and mamba would remove an environment that is in it, and
-    mamba and micromamba refuse any other content. For a folder that holds something, such as a mark, write an empty
-    file HISTORY into it (what an environment without packages consists of) and take `install`. Channels are the
-    user's own; `channel` comes before them (micromamba below 2.0 has none of its own).
-    """
-    where = ("--prefix", str(prefix)) if prefix is not None else ("--name", str(name))
-    return (str(program.path), "create", "--yes", *where, *_channel(channel), f"python={python}", "pip")
-
-
 def install(
     program: CondaProgram, prefix: Path, packages: Sequence[str], *, channel: str | None = None
 ) -> tuple[str, ...]:
-    """The command that puts packages into an environment that is there: one with the file HISTORY."""
+    """The command that puts packages into an environment that is there: one with the file HISTORY.
+
+    A new one is made so too, with an empty HISTORY: `create` would take away what is in the folder, such as a mark, or
+    refuse it. Channels are the user's own; `channel` comes before them (micromamba below 2.0 has none of its own).
+    """
     return (str(program.path), "install", "--yes", "--prefix", str(prefix), *_channel(channel), *packages)
 
 
-def environments(program: CondaProgram, environ: Mapping[str, str] = os.environ) -> tuple[CondaEnvironment, ...]:
+def environments(
+    program: CondaProgram, environ: Mapping[str, str] = os.environ, *, patience: float = _PATIENCE
+) -> tuple[CondaEnvironment, ...]:
     """Every environment that the program knows, the base environment too. It is started once or twice.
 
     Raises KlError (environment not ready) when it does not answer, or with something else than it is documented to.
     """
-    answer = _asked(program, ("env", "list", "--json"), environ)
+    answer = _asked(program, ("env", "list", "--json"), environ, patience)
     prefixes = [Path(each) for each in _texts(answer.get("envs"))]
     details = answer.get("envs_details")
     if isinstance(details, dict):  # conda since 25.11 names them itself, "" for those outside its folders
         named = {Path(key): value.get("name") for key, value in details.items() if isinstance(value, dict)}
         return tuple(CondaEnvironment(each, str(named.get(each) or "") or None) for each in prefixes)
-    root, folders = _root_and_folders(_asked(program, ("info", "--json"), environ))
+    root, folders = _root_and_folders(_asked(program, ("info", "--json"), environ, patience))
     return tuple(CondaEnvironment(each, _name(each, root or program.root, folders)) for each in prefixes)
 
 
@@ -137,16 +124,16 @@ def _channel(channel: str | None) -> tuple[str, ...]:
     return () if channel is None else ("--channel", channel)
 
 
-def _asked(program: CondaProgram, words: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]:
+def _asked(program: CondaProgram, words: Sequence[str], environ: Mapping[str, str], patience: float) -> dict[str, Any]:
     """The JSON that the program answers with; what it says besides goes."""
     argv = (str(program.path), *words)
     said = f"{program.path} {' '.join(words)}"
     try:
         done = subprocess.run(
-            argv, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE, check=False
+            argv, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, timeout=patience, check=False
         )
     except subprocess.TimeoutExpired:
-        raise _no_answer(f"{said} did not answer within {_PATIENCE:.0f} s.") from None
+        raise _no_answer(f"{said} did not answer within {patience:.0f} s.") from None
     except OSError as error:
         raise _no_answer(f"{program.path} cannot be started: {error.strerror}.") from None
     text = done.stdout.decode("utf-8", "replace")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,11 +15,13 @@ from launcher.base.words import some_of
 from launcher.plan.codes import NAMED_TWICE
 from launcher.plan.plan import TrainingEnvironment
 from launcher.plan.tables import OwnTables, written_path
+from launcher.setup.conda import conda_program, environments
 from launcher.setup.conda_environments import conda_at, conda_environments
 from launcher.setup.user_config import NamedEnvironment
 from launcher.trainer.packages import site_packages
 
 _BESIDE = ("venv", ".venv")  # where people make the environment of a checkout, in it
+_CONDA_ANSWERS = 10.0  # seconds
 _MOST = 12  # names in one message
 
 
@@ -71,7 +73,7 @@ def find_environment(
     if as_it_is:
         return found
     if not os.access(found.python, os.X_OK) or os.path.isdir(found.python):  # noqa: PTH112
-        hint = " ".join(["Correct it, or make it: kl setup.", *_there(environ, known)])
+        hint = " ".join(["Correct it, or make it: kl setup.", *_there(_conda_names(environ), known)])
         raise _not_ready(f"{found.python} is not there or cannot be run.", where, hint)
     if accelerate_folder(found.python) is None:
         raise _no_accelerate(found, where)
@@ -119,7 +121,7 @@ def _active(environ: Mapping[str, str], known: Known, *, as_it_is: bool) -> Trai
     names = 'Name yours: [env] kind = "venv", path = "…", or kind = "conda", name = "…". Or make one: kl setup.'
     what = "the active one has no accelerate" if active else "none is active"
     message = f"No training environment is named, and {what}."
-    raise _not_ready(message, None, " ".join([names, *_there(environ, known)]))
+    raise _not_ready(message, None, " ".join([names, *_there(_conda_names(environ), known)]))
 
 
 def _active_ones(environ: Mapping[str, str]) -> list[tuple[Path, str]]:
@@ -144,10 +146,12 @@ def _conda(
     name: str, environ: Mapping[str, str], known: Known, where: str | None, *, only_conda: bool
 ) -> TrainingEnvironment:
     names = _conda_names(environ)
+    if name not in names and known.patience is None:
+        names = {**_conda_lists(environ), **names}
     if name in names:
         return conda_at(names[name], name, environ, patience=known.patience)
     near = nearest(name, names if only_conda else {**known.configured, **names})
-    there = [*_there(environ, known)] or ["No environments were found."]
+    there = [*_there(names, known)] or ["No environments were found."]
     hint = " ".join([f"Did you mean {near}?", *there] if near else there)
     what = "conda environment" if only_conda else "environment"
     raise _not_ready(f"There is no {what} {name}.", where, hint)
@@ -157,10 +161,22 @@ def _conda_names(environ: Mapping[str, str]) -> dict[str, Path]:
     return {each.name: each.prefix for each in reversed(conda_environments(environ)) if each.name}
 
 
-def _there(environ: Mapping[str, str], known: Known) -> Iterator[str]:
+def _conda_lists(environ: Mapping[str, str]) -> dict[str, Path]:
+    """What conda itself lists: its .condarc may name folders that only it knows. Asked for a name that is in none."""
+    program = conda_program(environ)
+    if program is None:
+        return {}
+    try:
+        found = environments(program, environ, patience=_CONDA_ANSWERS)
+    except KlError:  # that there is no such environment is said then
+        return {}
+    return {each.name or each.prefix.name: each.prefix for each in reversed(found)}
+
+
+def _there(conda: Iterable[str], known: Known) -> Iterator[str]:
     """The environments that could have been meant, in one sentence."""
     names = [f"{name} (configured)" for name in sorted(known.configured)]
-    names += [f"{name} (conda)" for name in sorted(_conda_names(environ)) if name not in known.configured]
+    names += [f"{name} (conda)" for name in sorted(conda) if name not in known.configured]
     if known.checkout is not None:
         beside = [known.checkout / name for name in _BESIDE]
         names += [str(path) for path in beside if os.access(path / "bin" / "python", os.X_OK)]

@@ -23,9 +23,9 @@ from launcher.record.dataset import (
     read_dataset_file,
 )
 from launcher.record.dataset_folders import extensions_of
-from launcher.record.dataset_now import dataset_of_run, list_dataset_now
-from launcher.record.hashes import Stopped
-from launcher.record.manifest import Manifest, OptionRecord, TrainerRecord, write_manifest
+from launcher.record.dataset_now import dataset_of_run
+from launcher.record.hashes import Stopped, never
+from launcher.record.manifest import Manifest, OptionRecord, TrainerRecord, read_manifest, write_manifest
 
 NOT_UTF8 = os.fsdecode(b"\xff.png")
 
@@ -308,7 +308,8 @@ def test_a_listing_is_read_back_as_it_was_written(bed: Bed) -> None:
     assert data["dataset_version"] == 1 and data["sha256"] == found.sha256
     write_manifest(bed.manifest(config(subset(bed.folder / "img"))), bed.run)
     seen: list[tuple[int, int]] = []
-    assert list_dataset_now(bed.run, progress=lambda done, total: seen.append((done, total))) == found
+    again = dataset_of_run(bed.run, read_manifest(bed.run))
+    assert hashed(again, never, lambda done, total: seen.append((done, total))) == found
     assert seen[-1] == (4, 4)
 
 

@@ -9,7 +9,7 @@ import pytest
 from conda_bed import KINDS, CondaBed, conda_bed
 
 from launcher.base.errors import ExitCode, KlError
-from launcher.setup.conda import HISTORY, CondaProgram, conda_program, create, environments, install
+from launcher.setup.conda import HISTORY, CondaProgram, conda_program, environments, install
 from launcher.setup.conda_environments import conda_environments
 
 
@@ -88,22 +88,8 @@ def test_its_environments(bed: CondaBed, tmp_path: Path, old: bool) -> None:
     assert by_folders == found.keys() - ({bed.root} if bed.program.name == "micromamba" else set())
 
 
-def test_an_environment_is_made(bed: CondaBed, tmp_path: Path) -> None:
-    program, prefix = _program(bed), tmp_path / "new" / "lora"
-    assert _start(bed, create(program, prefix=prefix, python="3.10")) == 0
-    assert _start(bed, create(program, name="other", python="3.11", channel="conda-forge")) == 0
-    where = ["--prefix", str(prefix)]
-    assert bed.calls() == [
-        ["create", "--yes", *where, "python=3.10", "pip"],
-        ["create", "--yes", "--name", "other", "--channel", "conda-forge", "python=3.11", "pip"],
-    ]
-    assert {(each.prefix, each.name) for each in environments(program, bed.environ())} == {
-        (bed.root, "base"), (prefix, None), (bed.root / "envs" / "other", "other"),
-    }  # fmt: skip
-
-
 def test_a_folder_with_a_mark_becomes_an_environment(bed: CondaBed, tmp_path: Path) -> None:
-    """`create` would refuse it, or take the mark away; with the empty HISTORY it is an environment without packages."""
+    """With the empty HISTORY it is an environment without packages; `create` would refuse it, or take the mark away."""
     program, prefix = _program(bed), tmp_path / "marked"
     (prefix / HISTORY).parent.mkdir(parents=True)
     (prefix / "mark").touch()
@@ -113,8 +99,6 @@ def test_a_folder_with_a_mark_becomes_an_environment(bed: CondaBed, tmp_path: Pa
     assert _start(bed, command) == 0
     assert (prefix / "mark").exists() and (prefix / "bin" / "python").exists()
     assert bed.calls()[-1] == ["install", "--yes", "--prefix", str(prefix), "python=3.10", "pip"]
-    assert _start(bed, create(program, prefix=prefix, python="3.10")) == 0
-    assert not (prefix / "mark").exists()
 
 
 @pytest.mark.parametrize(

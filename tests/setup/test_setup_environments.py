@@ -170,6 +170,21 @@ def test_a_missing_one_names_those_that_are_there(tmp_path: Path, home: Path) ->
     assert (caught.value.where, caught.value.message) == ("config.toml:9", "There is no conda environment gone.")
 
 
+def test_conda_itself_is_asked_for_a_name_that_no_folder_has(tmp_path: Path, home: Path) -> None:
+    elsewhere = _environment(tmp_path / "elsewhere" / "owl")
+    conda = home / "miniforge3" / "bin" / "conda"
+    conda.parent.mkdir(parents=True)
+    conda.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/calls\necho \'{{"envs": ["{elsewhere}"]}}\'\n')
+    conda.chmod(0o755)
+    assert _find(tmp_path, {}, kind="conda", name="owl").python == elsewhere / "bin" / "python"
+    assert (tmp_path / "calls").read_text().startswith("env list --json\n")
+    assert (_refused(tmp_path, name="owls").hint or "") == "Did you mean owl? There are: owl (conda)."
+    (tmp_path / "calls").unlink()
+    _environment(home / "miniforge3" / "envs" / "kohya")
+    _find(tmp_path, {}, name="kohya")
+    assert not (tmp_path / "calls").exists()  # a name that a folder has starts nothing
+
+
 def test_none_named_and_none_active(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     beside = _environment(tmp_path / "sd-scripts" / "venv")
     bare = _environment(tmp_path / "bare", accelerate=False)
