@@ -14,6 +14,7 @@ from trainer_checkouts import SCRIPT, lay_out, setup
 from typer.testing import CliRunner
 
 from launcher.cli import options as command
+from launcher.cli.help_texts import help_half, prefers_japanese
 
 BODY = """
     import torch
@@ -129,7 +130,7 @@ HALVES = {
 
 @pytest.mark.parametrize(("text", "halves"), HALVES.items())
 def test_a_help_text_is_parted_between_its_languages(text: str, halves: tuple[str, str]) -> None:
-    assert (command.help_half(text, japanese=False), command.help_half(text, japanese=True)) == halves
+    assert (help_half(text, japanese=False), help_half(text, japanese=True)) == halves
 
 
 @pytest.mark.parametrize(
@@ -144,4 +145,4 @@ def test_a_help_text_is_parted_between_its_languages(text: str, halves: tuple[st
     ],
 )
 def test_the_language_follows_the_locale(environment: dict[str, str], japanese: bool) -> None:
-    assert command.prefers_japanese(environment) is japanese
+    assert prefers_japanese(environment) is japanese
