@@ -1,14 +1,18 @@
-"""Any value that an option can be given, for hypothesis."""
+"""Any value that an option can be given, for hypothesis; and the options of the demo."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
 from launcher.base.settings import Value
+from launcher.demo.layout import lay_out
 from launcher.plan.values import is_key_value
-from launcher.trainer.options import Option
+from launcher.trainer.checkout import open_checkout
+from launcher.trainer.options import Option, ScriptOptions
+from launcher.trainer.reader import read_options
 
 _TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12) | st.sampled_from(
     ["", "-1", "--x", "a=b", "a b", " ", "-", "---", "'", "$HOME", "\n"]
@@ -46,3 +50,9 @@ def value_for(draw: st.DrawFn, entry: Option) -> Value:
     fewest, most = (entry.nargs, entry.nargs) if isinstance(entry.nargs, int) else (int(entry.nargs == "+"), 4)
     values: list[Value] = draw(st.lists(plain, min_size=fewest, max_size=most))
     return values
+
+
+def demo_options(folder: Path) -> ScriptOptions:
+    """What the demo's train_network.py accepts; its checkout is laid out in `folder`."""
+    checkout = open_checkout(lay_out(folder).checkout)
+    return read_options(checkout, "train_network.py", cache=folder / "cache")

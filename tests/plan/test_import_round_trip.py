@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from import_bed import both, command_lines, imported, scripts
+from option_values import demo_options
 
-from launcher.demo.layout import lay_out
 from launcher.trainer.checkout import open_checkout
 from launcher.trainer.options import ScriptOptions
 from launcher.trainer.reader import read_options
@@ -22,9 +22,7 @@ from miniature import lay_out_miniature
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> ScriptOptions:
-    folder = tmp_path_factory.mktemp("demo")
-    checkout = open_checkout(lay_out(folder).checkout)
-    return read_options(checkout, "train_network.py", cache=folder / "cache")
+    return demo_options(tmp_path_factory.mktemp("demo"))
 
 
 @given(data=st.data())

@@ -9,16 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from option_values import value_for
+from option_values import demo_options, value_for
 from plan_bed import option, parser_of, script, setting, switch
 
 from launcher.base.settings import Value
-from launcher.demo.layout import lay_out
 from launcher.plan.resolve import resolve
 from launcher.plan.values import is_key_value, item_text, words_of
-from launcher.trainer.checkout import open_checkout
 from launcher.trainer.options import Option, ScriptOptions
-from launcher.trainer.reader import read_options
 
 
 @st.composite
@@ -110,9 +107,7 @@ def test_any_options_any_values(data: st.DataObject) -> None:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> ScriptOptions:
-    folder = tmp_path_factory.mktemp("demo")
-    checkout = open_checkout(lay_out(folder).checkout)
-    return read_options(checkout, "train_network.py", cache=folder / "cache")
+    return demo_options(tmp_path_factory.mktemp("demo"))
 
 
 @given(data=st.data())

@@ -1,19 +1,6 @@
-"""The programs that launching.py starts: what stands in for accelerate and for the trainer, and kl's launch."""
+"""The programs that launching.py starts: what stands in for the trainer, and kl's launch."""
 
 from __future__ import annotations
-
-# Does what accelerate's simple_launcher does: another process, waited for, its failure raised.
-ACCELERATE = """
-import subprocess, sys
-words = sys.argv[1:]
-while words and words[0].startswith("--"):
-    words.pop(0)
-command = [sys.executable, *words]
-process = subprocess.Popen(command)
-process.wait()
-if process.returncode != 0:
-    raise subprocess.CalledProcessError(returncode=process.returncode, cmd=command)
-"""
 
 BAR = "steps:  {percent}%|#####     | {step}/{total} [00:01<00:01,  1.50s/it, avr_loss=0.25]"
 # What the text of a trainer starts with.

@@ -17,7 +17,8 @@ from typing import Any
 
 import psutil
 import pytest
-from launch_programs import ACCELERATE, BAR, HEADER, LAUNCH
+from accelerate_sources import ONE_PROCESS
+from launch_programs import BAR, HEADER, LAUNCH
 
 import launcher
 from launcher.base.origin import Origin, Source
@@ -56,7 +57,7 @@ def make_bed(folder: Path) -> Bed:
     package.mkdir(parents=True)
     (package.parent / "__init__.py").touch()
     (package / "__init__.py").touch()
-    (package / "launch.py").write_text(ACCELERATE, encoding="utf-8")
+    (package / "launch.py").write_text(ONE_PROCESS, encoding="utf-8")
     bed.checkout.mkdir()
     bed.signs.mkdir()
     return bed

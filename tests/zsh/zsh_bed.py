@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from accelerate_sources import ONE_PROCESS
+
 import launcher
 from launcher.base.places import shipped_folder
 
@@ -52,9 +54,10 @@ if __name__ == "__main__":
             time.sleep(0.05)
     (out / (args.output_name + ".safetensors")).write_bytes(b"whole")
 """
-# As accelerate's launcher of one process: another one, whose failure is raised.
-ACCELERATE = """
-import argparse, subprocess, sys
+# Its options, which kl reads, and what it does.
+ACCELERATE = (
+    """
+import argparse
 
 def launch_command_parser():
     parser = argparse.ArgumentParser()
@@ -66,17 +69,9 @@ def launch_command_parser():
     parser.add_argument("--num_cpu_threads_per_process", type=int)
     parser.add_argument("--cpu", action="store_true")
     return parser
-
-if __name__ == "__main__":
-    words = sys.argv[1:]
-    while words and words[0].startswith("--"):
-        words.pop(0)
-    command = [sys.executable, *words]
-    process = subprocess.Popen(command)
-    process.wait()
-    if process.returncode != 0:
-        raise subprocess.CalledProcessError(returncode=process.returncode, cmd=command)
 """
+    + ONE_PROCESS
+)
 NETWORK = """
 def create_network(multiplier, network_dim, network_alpha, vae, text_encoder, unet, **kwargs):
     return kwargs.get("conv_dim", None)
